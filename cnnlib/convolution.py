@@ -1,0 +1,184 @@
+"""Convolution for every rank, as a layer computes it, and its two namesakes from mathematics.
+
+Chapters 2, 4, 5 and 6. :func:`conv` is what deep learning calls convolution: channels, a batch, no
+flip. :func:`correlate` and :func:`convolve` are the two operations of signal processing on plain
+arrays, told apart by the flip.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnlib.errors import DtypeError, ShapeError
+from cnnlib.padding import amounts_for, pad
+from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape
+from cnnlib.windows import sliding_windows
+
+#: The windows that are laid out side by side for one matrix product, in bytes: about a core's cache.
+BLOCK_BYTES = 1 << 20
+
+
+def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
+    """Return ``array`` as floating point: floats as they are, bool and integers as float32 or float64.
+
+    Integers of up to 16 bits become float32, which holds them exactly, so that an 8-bit image never
+    overflows; wider ones become float64.
+
+    >>> as_floats(np.array([200, 100], dtype=np.uint8), "image").dtype
+    dtype('float32')
+
+    Raises:
+        DtypeError: complex numbers, objects, text.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind == "f":
+        return values
+    if values.dtype.kind in "biu":
+        return values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    raise DtypeError(f"{name} has dtype {values.dtype}; convert it to float32 or float64")
+
+
+def conv(
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+    groups: int = 1,
+    bias: ArrayLike | None = None,
+    *,
+    pad_mode: str = "constant",
+    pad_value: float = 0,
+) -> NDArray[np.floating]:
+    """Slide every filter over the inputs: a weighted sum at every place, and a bias.
+
+    Args:
+        inputs: array (batch, *spatial, channels), of one, two, three … spatial axes.
+        kernel: array (*kernel_size, channels / groups, filters).
+        strides: how far the window moves, one number or one an axis.
+        padding: ``valid``, ``same``, ``full``, ``causal``, a number, or one entry an axis, each a
+            number or a pair (before, after).
+        dilation_rate: the distance of neighbouring weights, one number or one an axis.
+        groups: the channels are split into so many groups, and each filter sees one of them.
+        bias: array (filters,), or None.
+        pad_mode, pad_value: what is put around the edge; see :func:`cnnlib.padding.pad`.
+
+    Returns:
+        array (batch, *output, filters); float32 where all arguments are float32 or narrow integers.
+
+    Raises:
+        ShapeError: ranks, channels or groups clash.
+        SizeError: the kernel does not fit.
+        DtypeError: complex numbers, objects, text.
+
+    >>> row = np.array([3, 1, 4, 1, 5, 9.0]).reshape(1, 6, 1)
+    >>> conv(row, np.array([1, 2.0]).reshape(2, 1, 1)).ravel()
+    array([ 5.,  9.,  6., 11., 23.])
+    """
+    inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
+    dtype = np.result_type(inputs, kernel)
+    rank = _check_shapes(inputs, kernel, groups)
+    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
+    amounts = amounts_for(inputs.shape[1:-1], kernel_size, strides, padding, dilation_rate)
+    output_shape(inputs.shape, kernel_size, filters, strides, amounts, dilation_rate)  # raises early
+    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
+    windows = sliding_windows(padded, kernel_size, strides, dilation_rate)
+    outputs = np.empty((*windows.shape[: rank + 1], filters), dtype)
+    shift = _check_bias(bias, filters, dtype)
+    depth, width = kernel.shape[-2], filters // groups
+    for group in range(groups):
+        chosen = slice(group * width, (group + 1) * width)
+        _multiply_blocks(
+            windows[..., group * depth : (group + 1) * depth],
+            kernel[..., chosen].reshape(-1, width).astype(dtype, copy=False),
+            outputs[..., chosen],
+            shift[chosen],
+        )
+    return outputs
+
+
+def _multiply_blocks(windows: NDArray, matrix: NDArray, outputs: NDArray, bias: NDArray) -> None:
+    """Write windows @ matrix + bias into outputs, some rows of the output at a time.
+
+    Only one block of windows is ever copied, so that memory stays near that of the output. (Laying
+    out all windows at once, im2col, takes as many times the input as the kernel has weights.)
+    """
+    rank = outputs.ndim - 2
+    row_bytes = max(windows[0, 0].nbytes, 1) if windows.size else 1
+    rows = max(1, BLOCK_BYTES // row_bytes)
+    for item in range(windows.shape[0]):
+        for start in range(0, windows.shape[1], rows):
+            block = windows[item, start : start + rows]
+            places = block.shape[:rank]
+            product = block.reshape(math.prod(places), -1) @ matrix
+            outputs[item, start : start + rows] = (product + bias).reshape(*places, -1)
+
+
+def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:
+    """Return the number of spatial axes, or say which shapes clash."""
+    rank = inputs.ndim - 2
+    if rank < 1 or kernel.ndim != inputs.ndim:
+        raise ShapeError(
+            f"inputs of shape {inputs.shape} and a kernel of shape {kernel.shape} do not go together; "
+            "they need (batch, *spatial, channels) and (*kernel_size, channels / groups, filters)"
+        )
+    groups = as_int(groups, "groups")
+    channels, filters = inputs.shape[-1], kernel.shape[-1]
+    if 0 in kernel.shape:
+        raise ShapeError(f"kernel of shape {kernel.shape} is empty; every axis needs at least 1")
+    expected = kernel_shape(kernel.shape[:rank], channels, filters, groups)
+    if kernel.shape != expected:
+        raise ShapeError(
+            f"inputs have {channels} channels in {groups} group(s), but the kernel of shape "
+            f"{kernel.shape} sees {kernel.shape[-2]}; it must have shape {expected}"
+        )
+    return rank
+
+
+def _check_bias(bias: ArrayLike | None, filters: int, dtype: Any) -> NDArray:
+    if bias is None:
+        return np.zeros(filters, dtype)
+    shift = as_floats(bias, "bias").astype(dtype, copy=False)
+    if shift.shape != (filters,):
+        raise ShapeError(f"bias has shape {shift.shape}; {filters} filters need ({filters},)")
+    return shift
+
+
+def correlate(
+    signal: ArrayLike,
+    kernel: ArrayLike,
+    stride: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation: PerAxis = 1,
+) -> NDArray[np.floating]:
+    """Cross-correlation of two plain arrays of the same rank: products summed, nothing flipped.
+
+    This is what a "convolution" layer computes for one channel and one filter.
+
+    >>> correlate([2, 3], [1, -1], padding="full")
+    array([-2., -1.,  3.])
+    """
+    signal, kernel = as_floats(signal, "signal"), as_floats(kernel, "kernel")
+    if signal.ndim != kernel.ndim or signal.ndim == 0:
+        raise ShapeError(
+            f"a signal of shape {signal.shape} and a kernel of shape {kernel.shape} must have the "
+            "same number of axes, at least one"
+        )
+    return conv(signal[None, ..., None], kernel[..., None, None], stride, padding, dilation)[0, ..., 0]
+
+
+def convolve(
+    signal: ArrayLike, kernel: ArrayLike, stride: PerAxis = 1, padding: Padding = "full"
+) -> NDArray[np.floating]:
+    """Convolution in the mathematical sense: the kernel is flipped along every axis, then slid.
+
+    >>> convolve([2, 3], [1, 1])
+    array([2., 5., 3.])
+    >>> convolve([2, 3], [1, -1])               # the flip: compare with correlate
+    array([ 2.,  1., -3.])
+    """
+    return correlate(signal, np.flip(np.asarray(kernel)), stride, padding)

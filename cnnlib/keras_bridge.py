@@ -1,0 +1,185 @@
+"""The one door to Keras, the peer that every operator and every count is compared with.
+
+Nothing else in this library imports Keras; it is loaded, with TensorFlow under it, when first used.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnlib import convolution, pooling
+from cnnlib.errors import CnnError, MissingExtraError, ShapeError
+
+
+class DisagreementError(CnnError, AssertionError):
+    """This library and Keras gave different results."""
+
+
+@functools.cache
+def keras() -> ModuleType:
+    """Keras on TensorFlow, loaded quietly, or an error that says how to get it."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up chatter
+    try:
+        import keras as module
+    except ImportError:
+        raise MissingExtraError("Keras", "keras") from None
+    return module
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """What Keras says of a layer before any number goes through it."""
+
+    name: str
+    output_shape: tuple[int | None, ...]
+    weight_shape: tuple[int, ...] | None
+    parameters: int
+
+
+def layer_facts(layer: Any, input_shape: Sequence[int | None]) -> LayerFacts:
+    """Build a Keras layer for ``input_shape`` (batch, *spatial, channels) and read its shapes and counts.
+
+    >>> layer_facts(keras().layers.Conv2D(10, 5, padding="same"), (1, 32, 32, 3))
+    LayerFacts(name='Conv2D', output_shape=(1, 32, 32, 10), weight_shape=(5, 5, 3, 10), parameters=760)
+    """
+    layer.build(tuple(input_shape))
+    output = layer.compute_output_shape(tuple(input_shape))
+    weights = tuple(layer.weights[0].shape) if layer.weights else None
+    return LayerFacts(type(layer).__name__, tuple(output), weights, int(layer.count_params()))
+
+
+def conv_facts(input_shape: Sequence[int], filters: int, kernel_size: Any, **arguments: Any) -> LayerFacts:
+    """Shapes and counts of Keras' ``Conv1D``, ``Conv2D`` or ``Conv3D``, chosen by ``input_shape``.
+
+    >>> conv_facts((1, 6, 1), filters=1, kernel_size=2, strides=2).output_shape
+    (1, 3, 1)
+    """
+    layer = _layer("Conv", len(input_shape) - 2)
+    return layer_facts(layer(filters, kernel_size, **arguments), input_shape)
+
+
+def pool_facts(input_shape: Sequence[int], pool_size: Any, **arguments: Any) -> LayerFacts:
+    """Shapes of Keras' ``MaxPooling1D``, ``2D`` or ``3D``, chosen by ``input_shape``."""
+    layer = _layer("MaxPooling", len(input_shape) - 2)
+    return layer_facts(layer(pool_size, **arguments), input_shape)
+
+
+def conv(
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: Any = 1,
+    padding: str = "valid",
+    dilation_rate: Any = 1,
+    groups: int = 1,
+    bias: ArrayLike | None = None,
+) -> NDArray:
+    """What a Keras convolution layer with these weights makes of ``inputs``; arguments as ours."""
+    values, weights = np.asarray(inputs), np.asarray(kernel)
+    rank = values.ndim - 2
+    layer = _layer("Conv", rank)(
+        weights.shape[-1],
+        weights.shape[:rank],
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation_rate,
+        groups=groups,
+        use_bias=bias is not None,
+        dtype=str(np.result_type(values, weights)),
+    )
+    layer.build(values.shape)
+    layer.set_weights([weights] if bias is None else [weights, np.asarray(bias)])
+    return np.asarray(layer(values))
+
+
+def max_pool(inputs: ArrayLike, pool_size: Any, strides: Any = None, padding: str = "valid") -> NDArray:
+    """What Keras' max pooling layer makes of ``inputs``."""
+    return _pool("MaxPooling", inputs, pool_size, strides, padding)
+
+
+def average_pool(inputs: ArrayLike, pool_size: Any, strides: Any = None, padding: str = "valid") -> NDArray:
+    """What Keras' average pooling layer makes of ``inputs``."""
+    return _pool("AveragePooling", inputs, pool_size, strides, padding)
+
+
+def _pool(name: str, inputs: ArrayLike, pool_size: Any, strides: Any, padding: str) -> NDArray:
+    values = np.asarray(inputs)
+    layer = _layer(name, values.ndim - 2)
+    built = layer(pool_size, strides=strides, padding=padding, dtype=str(values.dtype))
+    return np.asarray(built(values))
+
+
+def _layer(name: str, rank: int) -> Any:
+    if rank not in (1, 2, 3):
+        raise ShapeError(f"Keras has {name}1D, 2D and 3D, but the input has {rank} spatial axes")
+    return getattr(keras().layers, f"{name}{rank}D")
+
+
+#: Our operators and their peers.
+PEERS: dict[str, tuple[Callable[..., NDArray], Callable[..., NDArray], str]] = {
+    "conv": (convolution.conv, conv, "Conv"),
+    "max_pool": (pooling.max_pool, max_pool, "MaxPooling"),
+    "average_pool": (pooling.average_pool, average_pool, "AveragePooling"),
+}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The outcome of one comparison with Keras, which a notebook shows as a sentence."""
+
+    layer: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    largest_difference: float
+    allowed: float
+
+    def __str__(self) -> str:
+        return (
+            f"cnnlib = Keras {self.layer}: {self.input_shape} → {self.output_shape}, "
+            f"largest difference {self.largest_difference:.1e} (rounding allows {self.allowed:.1e})"
+        )
+
+    __repr__ = __str__
+
+
+def agree(operator: str, inputs: ArrayLike, *arguments: Any, **options: Any) -> Agreement:
+    """Run one of our operators and its Keras layer on the same numbers and compare.
+
+    Args:
+        operator: ``conv``, ``max_pool`` or ``average_pool``.
+        inputs, arguments, options: what the operator takes.
+
+    Returns:
+        what was compared, and the largest difference.
+
+    Raises:
+        DisagreementError: shapes differ, or values differ beyond the rounding of their dtype.
+
+    >>> agree("max_pool", np.arange(8.0).reshape(1, 8, 1), pool_size=3, strides=2).output_shape
+    (1, 3, 1)
+    """
+    ours_of, theirs_of, name = PEERS[operator]
+    values = np.asarray(inputs)
+    ours = ours_of(values, *arguments, **options)
+    theirs = theirs_of(values, *arguments, **options)
+    layer = f"{name}{values.ndim - 2}D"
+    if ours.shape != theirs.shape:
+        raise DisagreementError(f"{layer}: our shape is {ours.shape}, Keras' is {theirs.shape}")
+    largest = float(np.abs(ours - theirs).max(initial=0))
+    # Sums of n products round by about sqrt(n) units in the last place of the largest term.
+    terms = values.size / max(values.shape[0], 1)
+    scale = max(float(np.abs(theirs).max(initial=0)), 1.0)
+    allowed = float(np.finfo(theirs.dtype).eps) * max(terms, 16.0) ** 0.5 * scale
+    if not largest <= allowed:
+        raise DisagreementError(
+            f"{layer}: values differ by {largest:.3g} where rounding allows {allowed:.3g}"
+        )
+    return Agreement(layer, values.shape, ours.shape, largest, allowed)

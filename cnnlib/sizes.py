@@ -1,0 +1,303 @@
+"""Sizes and counts: the arithmetic of convolution and pooling, on integers alone.
+
+Chapters 2, 5 and 6. Every size in the course, in operators, plots, exercises and checks, is computed
+here and nowhere else. Functions on one axis take ``size``, ``kernel_size``, ``stride``, ``dilation``;
+functions on whole shapes take Keras' argument names and a value for all axes or one for each.
+
+The rules are those of Keras 3 (and of TensorFlow, whose white paper on padding they follow); the
+arithmetic is told in pictures by Dumoulin and Visin, *A guide to convolution arithmetic for deep
+learning* (2016, arXiv:1603.07285).
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from cnnlib.errors import ShapeError, SizeError
+
+#: What a caller may write for the padding: a mode, an amount for both sides, or pairs (before, after).
+Padding: TypeAlias = "str | int | Sequence[int | tuple[int, int]]"
+#: One value for all axes or one for each.
+PerAxis: TypeAlias = "int | Sequence[int]"
+
+PADDING_MODES = ("valid", "same", "full", "causal")
+
+
+def as_int(value: Any, name: str, minimum: int = 1) -> int:
+    """Return ``value`` as a plain int, or say what is wrong with it.
+
+    >>> as_int(3, "stride")
+    3
+    >>> as_int(0, "stride")
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.SizeError: stride must be a whole number of at least 1, not 0
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < minimum:
+        raise SizeError(f"{name} must be a whole number of at least {minimum}, not {value!r}")
+    return number
+
+
+def per_axis(value: PerAxis, rank: int, name: str, minimum: int = 1) -> tuple[int, ...]:
+    """Spread one value over ``rank`` axes, or check that there is one for each.
+
+    >>> per_axis(2, rank=2, name="strides")
+    (2, 2)
+    >>> per_axis((1, 2), rank=3, name="strides")
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.ShapeError: strides has 2 values (1, 2) for 3 axes; give one number or 3 of them
+    """
+    try:
+        values = tuple(value)  # type: ignore[arg-type]
+    except TypeError:
+        values = (value,) * rank  # type: ignore[assignment]
+    if len(values) != rank:
+        raise ShapeError(
+            f"{name} has {len(values)} values {values} for {rank} axes; give one number or {rank} of them"
+        )
+    return tuple(as_int(v, name, minimum) for v in values)
+
+
+def effective_kernel_size(kernel_size: int, dilation: int = 1) -> int:
+    """The inputs that a kernel spans once gaps of ``dilation`` - 1 lie between its weights.
+
+    >>> effective_kernel_size(3), effective_kernel_size(3, dilation=2)
+    (3, 5)
+    """
+    return as_int(dilation, "dilation") * (as_int(kernel_size, "kernel_size") - 1) + 1
+
+
+def padding_amounts(
+    size: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: str | int | tuple[int, int] = "valid",
+    dilation: int = 1,
+) -> tuple[int, int]:
+    """The padding before and after one axis, in elements.
+
+    ``valid`` pads nothing; ``same`` pads so that the output has ``ceil(size / stride)`` elements, the
+    odd one after (as Keras and TensorFlow do); ``full`` lets the kernel overlap the input by a single
+    element at either end; ``causal`` pads only before. A number pads both sides by that much.
+
+    >>> padding_amounts(4, kernel_size=3, padding="same")
+    (1, 1)
+    >>> padding_amounts(6, kernel_size=3, stride=2, padding="same")    # not symmetric
+    (0, 1)
+    >>> padding_amounts(2, kernel_size=2, padding="full")
+    (1, 1)
+    """
+    size = as_int(size, "input size", minimum=0)
+    stride = as_int(stride, "stride")
+    span = effective_kernel_size(kernel_size, dilation)
+    if padding == "valid":
+        return (0, 0)
+    if padding == "same":
+        total = max((-(-size // stride) - 1) * stride + span - size, 0)
+        return (total // 2, total - total // 2)
+    if padding == "full":
+        return (span - 1, span - 1)
+    if padding == "causal":
+        return (span - 1, 0)
+    if isinstance(padding, str):
+        raise SizeError(
+            f"padding {padding!r} is unknown; use one of {', '.join(PADDING_MODES)}, "
+            "a number for both sides or a pair (before, after)"
+        )
+    before, after = per_axis(padding, 2, "padding", minimum=0)
+    return (before, after)
+
+
+def output_size(
+    size: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: str | int | tuple[int, int] = "valid",
+    dilation: int = 1,
+) -> int:
+    """The number of places at which a kernel fits along one axis: ⌊(N + P - F) / S⌋ + 1.
+
+    N is the input size, P the padding of both sides together, F the effective kernel size and S the
+    stride. The same rule serves convolution and pooling.
+
+    >>> output_size(6, kernel_size=2), output_size(6, kernel_size=2, stride=2)
+    (5, 3)
+    >>> output_size(32, kernel_size=5, padding=2)
+    32
+    >>> output_size(6, kernel_size=3, stride=2)     # the last input is dropped
+    2
+
+    Raises:
+        SizeError: the kernel does not fit, or an argument is not a positive whole number.
+    """
+    before, after = padding_amounts(size, kernel_size, stride, padding, dilation)
+    span = effective_kernel_size(kernel_size, dilation)
+    room = size + before + after - span
+    if room < 0:
+        spread = f" spread over {span} by dilation {dilation}" if dilation > 1 else ""
+        padded = f" with padding {before} + {after}" if before or after else ""
+        lacking = -(-(span - size) // 2)
+        raise SizeError(
+            f"kernel {kernel_size}{spread} does not fit into input {size}{padded}; "
+            f"pad by at least {lacking} on each side or use a kernel of at most "
+            f"{(size + before + after - 1) // dilation + 1 if size + before + after else 0}"
+        )
+    return room // stride + 1
+
+
+def dropped_inputs(
+    size: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: str | int | tuple[int, int] = "valid",
+    dilation: int = 1,
+) -> int:
+    """The elements at the end of the padded axis that no window reaches, because sizes do not divide.
+
+    >>> dropped_inputs(6, kernel_size=3, stride=2), dropped_inputs(7, kernel_size=3, stride=2)
+    (1, 0)
+    """
+    places = output_size(size, kernel_size, stride, padding, dilation)
+    before, after = padding_amounts(size, kernel_size, stride, padding, dilation)
+    reach = (places - 1) * stride + effective_kernel_size(kernel_size, dilation)
+    return size + before + after - reach
+
+
+def split_padding(padding: Padding, rank: int) -> tuple[str | int | tuple[int, int], ...]:
+    """Give each axis its own padding: a mode or number is for all, a sequence has one entry an axis.
+
+    >>> split_padding("same", 2), split_padding((1, (0, 2)), 2)
+    (('same', 'same'), (1, (0, 2)))
+    """
+    if isinstance(padding, str) or not hasattr(padding, "__len__"):
+        return (padding,) * rank
+    entries = tuple(padding)  # type: ignore[arg-type]
+    if len(entries) != rank:
+        raise ShapeError(
+            f"padding has {len(entries)} entries {entries} for {rank} axes; "
+            f"give one mode, one number, or {rank} numbers or pairs (before, after)"
+        )
+    return entries
+
+
+def output_shape(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int | None = None,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+) -> tuple[int, ...]:
+    """The shape that a convolution or pooling makes of ``input_shape`` (batch, *spatial, channels).
+
+    ``filters`` is the number of output channels; None keeps the channels, as pooling does.
+
+    >>> output_shape((1, 32, 32, 3), kernel_size=5, filters=10, padding=2)
+    (1, 32, 32, 10)
+    >>> output_shape((1, 224, 224, 64), kernel_size=2, strides=2)
+    (1, 112, 112, 64)
+
+    Raises:
+        SizeError: the kernel does not fit along an axis (the message names the axis).
+        ShapeError: there are not as many values as axes.
+    """
+    if len(input_shape) < 3:
+        raise ShapeError(
+            f"input shape {tuple(input_shape)} has {len(input_shape)} axes; "
+            "it needs (batch, at least one spatial axis, channels)"
+        )
+    batch, *spatial, channels = input_shape
+    rank = len(spatial)
+    kernels = per_axis(kernel_size, rank, "kernel_size")
+    steps = per_axis(strides, rank, "strides")
+    gaps = per_axis(dilation_rate, rank, "dilation_rate")
+    outputs = []
+    for axis, (n, k, s, p, d) in enumerate(
+        zip(spatial, kernels, steps, split_padding(padding, rank), gaps, strict=True)
+    ):
+        try:
+            outputs.append(output_size(n, k, s, p, d))
+        except SizeError as error:
+            raise SizeError(f"axis {axis}: {error}") from None
+    last = channels if filters is None else as_int(filters, "filters")
+    return (batch, *outputs, last)
+
+
+def kernel_shape(kernel_size: Sequence[int], channels: int, filters: int, groups: int = 1) -> tuple[int, ...]:
+    """The shape of a layer's weights, (*kernel_size, channels / groups, filters), as Keras stores them.
+
+    >>> kernel_shape((5, 5), channels=3, filters=16)
+    (5, 5, 3, 16)
+
+    Raises:
+        ShapeError: groups does not divide both channels and filters.
+    """
+    size = tuple(as_int(k, "kernel_size") for k in kernel_size)
+    channels, filters = as_int(channels, "channels"), as_int(filters, "filters")
+    groups = as_int(groups, "groups")
+    for what, count in (("channels", channels), ("filters", filters)):
+        if count % groups:
+            raise ShapeError(
+                f"{count} {what} cannot be split into {groups} groups; "
+                f"choose groups among the divisors of {count}"
+            )
+    return (*size, channels // groups, filters)
+
+
+def conv_weights(kernel_size: Sequence[int], channels: int, filters: int, groups: int = 1) -> int:
+    """The number of weights of a convolution layer, biases left out.
+
+    >>> conv_weights((4, 4), channels=3, filters=1), conv_weights((5, 5), channels=3, filters=16)
+    (48, 1200)
+    """
+    return math.prod(kernel_shape(kernel_size, channels, filters, groups))
+
+
+def conv_parameters(
+    kernel_size: Sequence[int], channels: int, filters: int, groups: int = 1, use_bias: bool = True
+) -> int:
+    """The trainable parameters of a convolution layer: the weights and one bias a filter.
+
+    >>> conv_parameters((5, 5), channels=3, filters=1)
+    76
+    >>> conv_parameters((5, 5), channels=3, filters=10)
+    760
+    """
+    return conv_weights(kernel_size, channels, filters, groups) + (filters if use_bias else 0)
+
+
+def conv_macs(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+    groups: int = 1,
+) -> int:
+    """The multiply-accumulate operations of a convolution: weights of a filter x output values.
+
+    >>> conv_macs((1, 6, 1), kernel_size=2, filters=1)      # 5 places, 2 products at each
+    10
+    """
+    out = output_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
+    size = per_axis(kernel_size, len(input_shape) - 2, "kernel_size")
+    one_filter = conv_weights(size, input_shape[-1], filters, groups) // filters
+    return one_filter * math.prod(out)
+
+
+def dense_parameters(inputs: int, units: int, use_bias: bool = True) -> int:
+    """The parameters of a fully connected layer: a weight for every pair, and one bias a unit.
+
+    >>> dense_parameters(3072, 10, use_bias=False)
+    30720
+    """
+    return as_int(inputs, "inputs") * as_int(units, "units") + (units if use_bias else 0)
