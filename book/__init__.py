@@ -1,0 +1,1 @@
+"""What the site needs besides its text: the build, the checks of its numbers, its style."""
