@@ -5,6 +5,7 @@ environment is complete and up to date, and starts afresh when it is half built 
 """
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -26,8 +27,8 @@ NEEDED_GB = 4.5
 CAUSES = (
     (r"No space left on device", "the disk is full: free some {needed} GB and run the command again"),
     (
-        r"Temporary failure in name resolution|Name or service not known|NewConnectionError|Network is unreachable"
-        r"|ProxyError|getaddrinfo failed|ConnectTimeout|Read timed out|Connection refused|nodename nor servname",
+        r"Temporary failure in name resolution|Name or service not known|NewConnectionError|ProxyError"
+        r"|Network is unreachable|getaddrinfo failed|ConnectTimeout|Read timed out|Connection refused",
         "no network: the packages could not be fetched; connect and run the command again",
     ),
     (
@@ -53,7 +54,7 @@ def main():
             f"the course needs Python 3.11, and this is {version} ({sys.executable}); "
             "install 3.11 and, if it is not called python3.11, name it: make PYTHON=/path/to/python3.11"
         )
-    fingerprint = hash_of(LOCK, ROOT / "pyproject.toml")
+    fingerprint = what_decides_it()
     if STAMP.is_file() and STAMP.read_text() == fingerprint and works(PYTHON):
         return 0
     if VENV.exists():
@@ -74,9 +75,8 @@ def install(fingerprint):
     total = len(re.findall(r"^[a-z0-9].*==", LOCK.read_text(), re.MULTILINE))
     say(f"setting up .venv with {total} packages (once; two to ten minutes) …")
     LOG.parent.mkdir(exist_ok=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    command = [sys.executable, "-m", "venv", str(VENV)]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if made.returncode:
         LOG.write_text(made.stdout)
         if "ensurepip" in made.stdout:
@@ -91,9 +91,9 @@ def install(fingerprint):
         [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
     )
     with LOG.open("w") as log:
-        for step in steps:
-            if not run(step, log, total):
-                return fail(f"{cause(LOG.read_text())} (all of pip's output: {LOG.relative_to(ROOT)})")
+        done = all(run(step, log, total) for step in steps)
+    if not done:
+        return fail(f"{cause(LOG.read_text())} (all of pip's output: {LOG.relative_to(ROOT)})")
     STAMP.write_text(fingerprint)
     say(f"the environment is ready, after {time.monotonic() - started:.0f} s")
     return 0
@@ -120,17 +120,18 @@ def run(command, log, total):
 def works(python):
     """Whether the environment's Python still starts: it does not when its base was removed."""
     try:
-        return subprocess.run([str(python), "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
+        return subprocess.run([str(python), "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:
         return False
 
 
-def hash_of(*files):
-    """One hash of what decides the environment's content."""
-    digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def what_decides_it():
+    """One hash of what the environment is made from: Python, the lock and cnnlib's own metadata."""
+    import tomllib  # not in every Python that must be able to read this file
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    parts = [sys.version, LOCK.read_text(), json.dumps([project["project"], project["build-system"]])]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def cause(output):
