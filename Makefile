@@ -11,6 +11,8 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 VENV := $(CURDIR)/.venv
 RUN := "$(VENV)/bin/python"
 PORT ?= 8000
+# JupyterLab refuses to run as root unless told; it need not look for news.
+LAB_OPTIONS = --LabApp.news_url=None $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # The environment's own tools come first (nbgrader calls alembic by name), and whatever tools like to
 # remember between runs stays in this folder.
@@ -47,7 +49,7 @@ serve: book ## show the website at http://localhost:8000 (another port: PORT=808
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory build/site $(PORT)
 
 lab: environment ## open JupyterLab on your own copy of the exercises, in class/desk
-	@mkdir -p class/desk && cp -Rn exercises/. class/desk/ 2>/dev/null; cd class/desk && $(RUN) -m jupyterlab
+	@mkdir -p class/desk && cp -Rn exercises/. class/desk/; cd class/desk && $(RUN) -m jupyterlab $(LAB_OPTIONS)
 
 ##@ For instructors
 release: environment ## make exercises/ from solutions/
