@@ -1,0 +1,411 @@
+"""Channels, filters and feature maps, drawn. The figures of chapter 5.
+
+Every number in these figures comes out of :func:`cnnlib.convolution.conv`; the partial sums of the
+channels are what the same convolution gives when each channel is a group of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon, Rectangle
+from numpy.typing import ArrayLike, NDArray
+
+from cnnlib.convolution import as_floats, conv
+from cnnlib.errors import ShapeError, SizeError
+from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
+from cnnlib.sizes import PerAxis, as_int, kernel_shape, output_shape, per_axis
+
+#: All words in these figures; a translation replaces them.
+WORDS = {
+    "bias": "bias",
+    "channel": "channel {}",
+    "feature_map": "feature map",
+    "filter": "filter {}",
+    "filters": ("{} filter", "{} filters"),
+    "input": "input",
+    "kernel": "kernel",
+    "maps": ("{} map", "{} maps"),
+    "partial": "partial sum",
+    "photograph": "photograph",
+    "rgb": ("red", "green", "blue"),
+}
+
+MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+#: Inches that one cell with a number in it takes.
+CELL = 0.42
+
+#: Few enough greys for a small file, too many to be told apart.
+GREYS = matplotlib.colormaps["gray"].resampled(49)
+
+#: How far to the right and up the width of a volume leads, for each pixel of it.
+SLANT = 0.35
+
+
+def partial_sums(inputs: ArrayLike, kernel: ArrayLike) -> NDArray[np.floating]:
+    """What each channel contributes to one feature map, before the channels are added.
+
+    Args:
+        inputs: array (height, width, channels).
+        kernel: one filter, array (height, width, channels).
+
+    Returns:
+        array (output height, output width, channels); its sum over the last axis is the feature map
+        without its bias.
+
+    Raises:
+        ShapeError: the filter is not as deep as the input.
+        SizeError: the filter does not fit.
+
+    >>> partial_sums(np.ones((3, 3, 2)), np.ones((2, 2, 2)))[0, 0]
+    array([4., 4.])
+    """
+    values, weights = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
+    if values.ndim != 3 or weights.ndim != 3 or values.shape[-1] != weights.shape[-1]:
+        raise ShapeError(
+            f"an input of shape {values.shape} and a filter of shape {weights.shape} do not go together; "
+            "they need (height, width, channels), with as many channels in both"
+        )
+    return conv(values[None], weights[:, :, None, :], groups=values.shape[-1])[0]
+
+
+@styled
+def stack(inputs: ArrayLike, kernel: ArrayLike, bias: float = 0, place: tuple[int, int] = (0, 0)) -> Figure:
+    """One filter as a stack of kernels: each channel's partial sums, then their sum and the bias.
+
+    Args:
+        inputs: array (height, width, channels) of few small numbers.
+        kernel: one filter, array (height, width, channels).
+        bias: what is added at every place.
+        place: the output (row, column) whose window is outlined.
+
+    Raises:
+        ShapeError, SizeError: see :func:`partial_sums`; or ``place`` is not in the output.
+    """
+    values, weights = np.asarray(inputs), np.asarray(kernel)
+    sums = partial_sums(values, weights)
+    result = conv(values[None], weights[..., None], bias=[bias])[0, ..., 0]
+    row, column = (as_int(p, "place", minimum=0) for p in place)
+    if row >= result.shape[0] or column >= result.shape[1]:
+        raise SizeError(f"place ({row}, {column}) lies outside the output of {_by(result.shape)}")
+    (height, width, channels), (tall, wide, _) = values.shape, weights.shape
+    at_kernel, at_sum = width + 1.2, width + wide + 2.4
+    right = at_sum + result.shape[1]
+    pitch = max(height, tall, result.shape[0]) + 0.95
+    bottom = channels * pitch + max(result.shape[0], 2) + 0.1
+    figure, axes = _canvas(-0.1, right + 0.4, -1.1, bottom)
+    for x, size, word in (
+        (0, width, "input"),
+        (at_kernel, wide, "kernel"),
+        (at_sum, result.shape[1], "partial"),
+    ):
+        axes.text(x + size / 2, -0.75, WORDS[word], ha="center", va="center", weight="bold")
+    for channel in range(channels):
+        top = channel * pitch
+        middle = top + height / 2
+        axes.text(0, top - 0.07, _channel_name(channel, channels), size=10, va="bottom")
+        _grid(axes, values[..., channel], 0, top, "input")
+        axes.add_patch(_outline(column, top + row, wide, tall))
+        axes.text(width + 0.6, middle, TIMES, ha="center", va="center", size=14)
+        _grid(axes, weights[..., channel], at_kernel, middle - tall / 2, "kernel")
+        axes.text(at_sum - 0.6, middle, "=", ha="center", va="center", size=14)
+        level = middle - result.shape[0] / 2
+        _grid(axes, sums[..., channel], at_sum, level, "second")
+        axes.add_patch(_outline(at_sum + column, level + row, 1, 1))
+        if channel:
+            between = level - (pitch - result.shape[0]) / 2
+            axes.text(at_sum + result.shape[1] / 2, between, "+", ha="center", va="center", size=14)
+    level = channels * pitch
+    _grid(axes, result, at_sum, level, "output")
+    axes.add_patch(_outline(at_sum + column, level + row, 1, 1))
+    axes.text(
+        at_sum - 0.25,
+        level + result.shape[0] / 2,
+        f"{_chain(sums[row, column])}\n{_signed(bias)} ({WORDS['bias']}) = {number(result[row, column])}",
+        ha="right",
+        va="center",
+        linespacing=1.5,
+    )
+    axes.text(
+        at_sum + result.shape[1] / 2,
+        level - 0.07,
+        WORDS["feature_map"],
+        ha="center",
+        va="bottom",
+        weight="bold",
+    )
+    return figure
+
+
+@styled
+def bank(kernel: ArrayLike) -> Figure:
+    """The weights of a layer, (height, width, channels, filters): a row a channel, a column a filter.
+
+    Raises:
+        ShapeError: the array has not these four axes.
+    """
+    weights = np.asarray(kernel)
+    if weights.ndim != 4 or 0 in weights.shape:
+        raise ShapeError(
+            f"a kernel of shape {weights.shape} is no bank of filters; "
+            "it needs (height, width, channels, filters)"
+        )
+    tall, wide, channels, filters = weights.shape
+    down, across, left = tall + 0.5, wide + 1.1, 2.6
+    figure, axes = _canvas(0, left + filters * across - 0.4, -1.25, channels * down)
+    for channel in range(channels):
+        axes.text(
+            left - 0.6, channel * down + tall / 2, _channel_name(channel, channels), ha="right", va="center"
+        )
+    for index in range(filters):
+        x = left + index * across
+        axes.add_patch(
+            Rectangle(
+                (x - 0.3, -0.35),
+                wide + 0.6,
+                channels * down + 0.2,
+                fill=False,
+                edgecolor=COLOURS["ink"],
+                linestyle="--",
+                linewidth=1.4,
+            )
+        )
+        axes.text(
+            x + wide / 2, -0.6, WORDS["filter"].format(index + 1), ha="center", va="bottom", weight="bold"
+        )
+        for channel in range(channels):
+            _grid(axes, weights[:, :, channel, index], x, channel * down, "kernel")
+    return figure
+
+
+class _Volume(NamedTuple):
+    """A box of (height, width, channels), drawn ``count`` times one above the other."""
+
+    size: tuple[int, ...]
+    count: int
+    colour: str
+    words: str
+
+    @property
+    def breadth(self) -> float:
+        """What it takes from left to right: its channels, and its width slantwise."""
+        return self.size[2] + SLANT * self.size[1]
+
+    def tops(self, middle: float) -> list[float]:
+        """Where each copy begins, so that all of them are centred about ``middle``."""
+        step = self.size[0] + SLANT * self.size[1] + 0.8
+        return [middle + (index - self.count / 2) * step + 0.4 for index in range(self.count)]
+
+
+@styled
+def volumes(input_shape: Sequence[int], layers: Sequence[tuple[PerAxis, int]], most: int = 10) -> Figure:
+    """Input, filters and output of one convolution layer after another, as boxes to one scale.
+
+    Args:
+        input_shape: (height, width, channels).
+        layers: for each layer the kernel size and the number of filters; stride 1, no padding.
+        most: of more filters than these, only so many are drawn.
+
+    Raises:
+        ShapeError: ``input_shape`` has not three axes.
+        SizeError: a kernel does not fit.
+    """
+    shape = per_axis(input_shape, 3, "input_shape")
+    parts = [_Volume(shape, 1, "input", WORDS["input"])]
+    for kernel_size, filters in layers:
+        size = kernel_shape(per_axis(kernel_size, 2, "kernel_size"), shape[-1], filters)[:-1]
+        shape = output_shape((1, *shape), kernel_size, filters)[1:]
+        parts.append(_Volume(size, min(filters, most), "kernel", _count("filters", filters)))
+        parts.append(_Volume(shape, 1, "output", _count("maps", filters)))
+    unit = max(part.size[0] for part in parts)  # gaps and labels grow with the picture
+    tops = [part.tops(0) for part in parts]
+    low = max(top[-1] + part.size[0] + SLANT * part.size[1] for top, part in zip(tops, parts, strict=True))
+    left, end, gap, line = 0.0, 0.0, 0.2 * unit, 0.16 * unit
+    figure = new_figure(1)
+    axes = bare(figure.add_subplot())
+    for index, (part, top) in enumerate(zip(parts, tops, strict=True)):
+        room = max(part.breadth, 0.42 * unit)  # for the label
+        start = left + (room - part.breadth) / 2
+        for y in top:
+            _box(axes, start, y, part)
+        if index:
+            _arrow(axes, end, start)
+        end = start + part.breadth
+        for row, (text, weight) in enumerate(((_by(part.size), "bold"), (part.words, "normal"))):
+            axes.text(left + room / 2, low + (row + 1) * line, text, ha="center", size=10, weight=weight)
+        left += room + gap
+    right, bottom, high = left - gap, low + 2.3 * line, min(top[0] for top in tops)
+    axes.set(xlim=(-1, right + 1), ylim=(bottom, high - 1), aspect="equal")
+    figure.set_size_inches(WIDTH, WIDTH * (bottom - high + 1) / (right + 2))
+    return figure
+
+
+@styled
+def photograph_sums(image: ArrayLike, kernel: ArrayLike) -> Figure:
+    """One filter over a photograph: every channel, its kernel and its partial sums; then their sum.
+
+    In the channels black is 0 and white is 1; in kernels and sums mid-grey is 0, lighter is positive and
+    darker negative, all sums on one scale.
+
+    Args:
+        image: array (height, width, 3) of floats from 0 to 1.
+        kernel: one filter, array (height, width, 3).
+
+    Raises:
+        ShapeError, SizeError: see :func:`partial_sums`.
+    """
+    picture, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
+    sums = partial_sums(picture, weights)
+    result = conv(picture[None], weights[..., None])[0, ..., 0]
+    channels = picture.shape[-1]
+    scale = max(float(np.abs(sums).max()), float(np.abs(result).max()))
+    height = 2.05 * (channels + 1) * picture.shape[0] / picture.shape[1] + 0.3 * (channels + 2)
+    figure = new_figure(height)
+    grid = figure.add_gridspec(channels + 1, 5, width_ratios=(1, 0.1, 0.42, 0.1, 1))
+    for channel in range(channels):
+        name, sign = _channel_name(channel, channels), "+ " if channel else ""
+        _picture(figure.add_subplot(grid[channel, 0]), picture[..., channel], (0, 1), name)
+        _between(figure.add_subplot(grid[channel, 1]), TIMES)
+        _kernel_picture(figure.add_subplot(grid[channel, 2]), weights[..., channel], np.abs(weights).max())
+        _between(figure.add_subplot(grid[channel, 3]), "=")
+        axes = figure.add_subplot(grid[channel, 4])
+        _picture(axes, sums[..., channel], (-scale, scale), sign + WORDS["partial"])
+    _picture(figure.add_subplot(grid[channels, 0]), picture, (0, 1), WORDS["photograph"])
+    axes = figure.add_subplot(grid[channels, 4])
+    _picture(axes, result, (-scale, scale), "= " + WORDS["feature_map"])
+    return figure
+
+
+@styled
+def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> Figure:
+    """A photograph seen by many filters: under each feature map the kernels of its filter.
+
+    Mid-grey is 0, lighter is positive, darker negative; each map has a scale of its own.
+
+    Args:
+        image: array (height, width, channels) of floats from 0 to 1.
+        kernel: the bank, array (height, width, channels, filters).
+        names: a name for each filter.
+
+    Raises:
+        ShapeError: image and bank clash, or there are not as many names as filters.
+    """
+    picture, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
+    maps = conv(picture[None], weights)[0]
+    channels, filters = weights.shape[2:]
+    if len(names) != filters:
+        raise ShapeError(f"{len(names)} names for {filters} filters; give {filters} names")
+    rows = -(-filters // 2)
+    figure = new_figure(rows * (2.6 * maps.shape[0] / maps.shape[1] + 0.9))
+    grid = figure.add_gridspec(rows, 2)
+    for index, name in enumerate(names):
+        inner = grid[index // 2, index % 2].subgridspec(2, channels, height_ratios=(1, 0.22))
+        scale = float(np.abs(maps[..., index]).max()) or 1.0
+        _picture(figure.add_subplot(inner[0, :]), maps[..., index], (-scale, scale), name)
+        for channel in range(channels):
+            axes = figure.add_subplot(inner[1, channel])
+            _kernel_picture(axes, weights[:, :, channel, index], np.abs(weights[..., index]).max())
+    return figure
+
+
+def number(value: float) -> str:
+    """A number as the figures write it: short, with a true minus sign.
+
+    >>> number(-2.0), number(0.5)
+    ('−2', '0.5')
+    """
+    return f"{value:g}".replace("-", MINUS)
+
+
+def _signed(value: float) -> str:
+    return f"{MINUS if value < 0 else '+'} {number(abs(value))}"
+
+
+def _chain(values: Sequence[float]) -> str:
+    """A sum written out: 5 + 2 − 3."""
+    return " ".join([number(values[0]), *map(_signed, values[1:])])
+
+
+def _by(sizes: Sequence[int]) -> str:
+    return TIMES.join(map(str, sizes))
+
+
+def _count(word: str, count: int) -> str:
+    return WORDS[word][count != 1].format(count)
+
+
+def _channel_name(channel: int, channels: int) -> str:
+    return WORDS["rgb"][channel] if channels == 3 else WORDS["channel"].format(channel + 1)
+
+
+def _canvas(left: float, right: float, top: float, bottom: float) -> tuple[Figure, Axes]:
+    """A figure whose unit is one cell with a number in it, y downwards."""
+    size = min(CELL, WIDTH / (right - left))
+    figure = new_figure((bottom - top) * size, (right - left) * size)
+    figure.set_layout_engine("none")  # the axes fill it, nothing is left to arrange
+    axes = bare(figure.add_axes((0, 0, 1, 1)))
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    return figure, axes
+
+
+def _grid(axes: Axes, values: NDArray, left: float, top: float, colour: str) -> None:
+    """Numbers in cells of one colour."""
+    for row, column in np.ndindex(values.shape):
+        corner = (left + column, top + row)
+        cell = Rectangle(corner, 1, 1, facecolor=(COLOURS[colour], 0.3), edgecolor=COLOURS["ink"], lw=0.7)
+        axes.add_patch(cell)
+        axes.text(
+            corner[0] + 0.5, corner[1] + 0.52, number(values[row, column]), ha="center", va="center", size=11
+        )
+
+
+def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
+    """The thick frame about the window that is being looked at."""
+    return Rectangle(
+        (left, top), width, height, fill=False, edgecolor=COLOURS["highlight"], linewidth=2.8, zorder=3
+    )
+
+
+def _box(axes: Axes, left: float, top: float, part: _Volume) -> None:
+    """A box in oblique projection: channels to the right, height down, width slanting backwards."""
+    height, width, channels = part.size
+    back = SLANT * width
+    front = [(0, back), (channels, back), (channels, back + height), (0, back + height)]
+    side = [(channels, back), (channels + back, 0), (channels + back, height), (channels, back + height)]
+    lid = [(0, back), (back, 0), (channels + back, 0), (channels, back)]
+    for face, opacity in ((front, 0.75), (side, 0.45), (lid, 0.2)):
+        points = [(left + x, top + y) for x, y in face]
+        fill = (COLOURS[part.colour], opacity)
+        axes.add_patch(Polygon(points, facecolor=fill, edgecolor=COLOURS["ink"], linewidth=0.7))
+
+
+def _arrow(axes: Axes, start: float, end: float) -> None:
+    style = {"arrowstyle": "-|>", "color": COLOURS["ink"], "shrinkA": 1, "shrinkB": 1}
+    axes.annotate("", (end, 0), (start, 0), arrowprops=style)
+
+
+def _picture(axes: Axes, values: NDArray, limits: tuple[float, float], title: str) -> None:
+    shown = np.round(values * 31) / 31 if values.ndim == 3 else values
+    bare(axes).imshow(shown, cmap=GREYS, vmin=limits[0], vmax=limits[1], interpolation="none")
+    axes.set_title(title, pad=4)
+
+
+def _between(axes: Axes, sign: str) -> None:
+    bare(axes).text(0.5, 0.5, sign, ha="center", va="center", size=16, transform=axes.transAxes)
+
+
+def _kernel_picture(axes: Axes, weights: NDArray, scale: float) -> None:
+    """A kernel in greys: mid-grey is 0, white the largest weight, black its opposite."""
+    limit = float(scale) or 1.0
+    height, width = weights.shape
+    bare(axes).pcolormesh(
+        weights, vmin=-limit, vmax=limit, cmap="gray", edgecolors=COLOURS["ink"], linewidth=0.4
+    )
+    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
