@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlib.sizes import output_size
+from cnnlib.sizes import PerAxis, effective_kernel_size, output_shape, output_size, per_axis
 
 
 def correlate_loops(signal: NDArray, kernel: NDArray, stride: int = 1) -> NDArray[np.float64]:
@@ -25,18 +27,47 @@ def correlate_loops(signal: NDArray, kernel: NDArray, stride: int = 1) -> NDArra
     return outputs
 
 
-def conv_loops(inputs: NDArray, kernel: NDArray, stride: int = 1) -> NDArray[np.float64]:
-    """The loop twin of :func:`cnnlib.convolution.conv` for images, ``valid``, one group.
+def conv_loops(
+    inputs: NDArray, kernel: NDArray, strides: PerAxis = 1, dilation_rate: PerAxis = 1, groups: int = 1
+) -> NDArray[np.float64]:
+    """The loop twin of :func:`cnnlib.convolution.conv`: every output is a window times a filter, summed.
 
-    ``inputs`` is (batch, height, width, channels), ``kernel`` (height, width, channels, filters).
+    ``inputs`` is (batch, *spatial, channels), padded already, ``kernel`` (*kernel_size, channels /
+    groups, filters).
+
+    >>> picture, kernel = np.arange(9.0).reshape(1, 3, 3, 1), np.ones((2, 2, 1, 1))
+    >>> conv_loops(picture, kernel)[0, :, :, 0]
+    array([[ 8., 12.],
+           [20., 24.]])
     """
-    (batch, height, width, _), (rows, columns, _, filters) = inputs.shape, kernel.shape
-    shape = (batch, output_size(height, rows, stride), output_size(width, columns, stride), filters)
-    outputs = np.zeros(shape)
-    for item, y, x, filter_ in np.ndindex(shape):
-        top, left = y * stride, x * stride
-        window = inputs[item, top : top + rows, left : left + columns]
-        outputs[item, y, x, filter_] = (window * kernel[..., filter_]).sum()
+    (*kernel_size, depth, filters), rank = kernel.shape, inputs.ndim - 2
+    steps, gaps = per_axis(strides, rank, "strides"), per_axis(dilation_rate, rank, "dilation_rate")
+    spans = [effective_kernel_size(k, d) for k, d in zip(kernel_size, gaps, strict=True)]
+    outputs = np.zeros(output_shape(inputs.shape, kernel_size, filters, strides, "valid", dilation_rate))
+    for item, *place, filter_ in np.ndindex(outputs.shape):
+        corner = [p * s for p, s in zip(place, steps, strict=True)]
+        window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
+        first = filter_ // (filters // groups) * depth  # of the channels that this filter's group sees
+        seen = inputs[(item, *window, slice(first, first + depth))]
+        outputs[(item, *place, filter_)] = (seen * kernel[..., filter_]).sum()
+    return outputs
+
+
+def pool_loops(
+    inputs: NDArray, pool_size: PerAxis, strides: PerAxis | None = None, summary: Callable = np.max
+) -> NDArray[np.float64]:
+    """The loop twin of pooling without padding: ``summary`` (a maximum, a mean) of every window.
+
+    >>> pool_loops(np.array([1, 3, 2, 9.0]).reshape(1, 4, 1), 2, summary=np.mean).ravel()
+    array([2. , 5.5])
+    """
+    rank = inputs.ndim - 2
+    sizes = per_axis(pool_size, rank, "pool_size")
+    steps = sizes if strides is None else per_axis(strides, rank, "strides")
+    outputs = np.zeros(output_shape(inputs.shape, sizes, None, steps))
+    for item, *place, channel in np.ndindex(outputs.shape):
+        window = [slice(p * s, p * s + k) for p, s, k in zip(place, steps, sizes, strict=True)]
+        outputs[(item, *place, channel)] = summary(inputs[(item, *window, channel)])
     return outputs
 
 

@@ -5,10 +5,15 @@ Nothing else in this library imports Keras; it is loaded, with TensorFlow under 
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
+import math
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib import convolution, pooling
+from cnnlib.convolution import as_floats
 from cnnlib.errors import CnnError, MissingExtraError, ShapeError
+from cnnlib.sizes import per_axis
 
 
 class DisagreementError(CnnError, AssertionError):
@@ -29,10 +36,28 @@ def keras() -> ModuleType:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its start-up chatter
     try:
-        import keras as module
+        with _silent():
+            import keras as module
     except ImportError:
         raise MissingExtraError("Keras", "keras") from None
     return module
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keep off the standard error what TensorFlow's C++ writes there while it is loaded.
+
+    Some of it comes before TensorFlow has read its log level, so no setting of Python's stops it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @dataclass(frozen=True)
@@ -83,7 +108,7 @@ def conv(
     bias: ArrayLike | None = None,
 ) -> NDArray:
     """What a Keras convolution layer with these weights makes of ``inputs``; arguments as ours."""
-    values, weights = np.asarray(inputs), np.asarray(kernel)
+    values, weights = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     rank = values.ndim - 2
     layer = _layer("Conv", rank)(
         weights.shape[-1],
@@ -111,7 +136,7 @@ def average_pool(inputs: ArrayLike, pool_size: Any, strides: Any = None, padding
 
 
 def _pool(name: str, inputs: ArrayLike, pool_size: Any, strides: Any, padding: str) -> NDArray:
-    values = np.asarray(inputs)
+    values = as_floats(inputs, "inputs")
     layer = _layer(name, values.ndim - 2)
     built = layer(pool_size, strides=strides, padding=padding, dtype=str(values.dtype))
     return np.asarray(built(values))
@@ -166,20 +191,38 @@ def agree(operator: str, inputs: ArrayLike, *arguments: Any, **options: Any) -> 
     >>> agree("max_pool", np.arange(8.0).reshape(1, 8, 1), pool_size=3, strides=2).output_shape
     (1, 3, 1)
     """
+    if operator not in PEERS:
+        raise CnnError(f"no operator {operator!r} to compare; there are {', '.join(PEERS)}")
     ours_of, theirs_of, name = PEERS[operator]
-    values = np.asarray(inputs)
+    values = as_floats(inputs, "inputs")
     ours = ours_of(values, *arguments, **options)
     theirs = theirs_of(values, *arguments, **options)
     layer = f"{name}{values.ndim - 2}D"
     if ours.shape != theirs.shape:
         raise DisagreementError(f"{layer}: our shape is {ours.shape}, Keras' is {theirs.shape}")
     largest = float(np.abs(ours - theirs).max(initial=0))
-    # Sums of n products round by about sqrt(n) units in the last place of the largest term.
-    terms = values.size / max(values.shape[0], 1)
-    scale = max(float(np.abs(theirs).max(initial=0)), 1.0)
-    allowed = float(np.finfo(theirs.dtype).eps) * max(terms, 16.0) ** 0.5 * scale
+    allowed = _rounding(ours_of, theirs.dtype, values, *arguments, **options)
     if not largest <= allowed:
         raise DisagreementError(
             f"{layer}: values differ by {largest:.3g} where rounding allows {allowed:.3g}"
         )
     return Agreement(layer, values.shape, ours.shape, largest, allowed)
+
+
+def _rounding(operator: Callable[..., NDArray], dtype: Any, *arguments: Any, **options: Any) -> float:
+    """How far two right results may lie apart, because each adds its products in its own order.
+
+    A sum of n products rounds by about sqrt(n) units in the last place of the sum of their absolute
+    values (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, section 4.2), and that sum is
+    what the operator makes of the absolute values of its arguments.
+    """
+    bound = inspect.signature(operator).bind(*arguments, **options)
+    for name in {"inputs", "kernel", "bias"} & bound.arguments.keys():
+        if bound.arguments[name] is not None:
+            bound.arguments[name] = np.abs(as_floats(bound.arguments[name], name))
+    magnitudes = operator(*bound.args, **bound.kwargs)
+    if "kernel" in bound.arguments:
+        terms = math.prod(bound.arguments["kernel"].shape[:-1])
+    else:
+        terms = math.prod(per_axis(bound.arguments["pool_size"], magnitudes.ndim - 2, "pool_size"))
+    return float(np.finfo(dtype).eps * max(terms, 16) ** 0.5 * magnitudes.max(initial=0))

@@ -1,0 +1,356 @@
+"""Convolution against its loop twin, SciPy, and the properties that define it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.signal
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from cnnlib import convolution
+from cnnlib.algorithms import conv_loops
+from cnnlib.convolution import conv, convolve, correlate
+from cnnlib.padding import PAD_MODES, amounts_for, pad
+from cnnlib.sizes import effective_kernel_size, output_shape
+
+#: Small whole numbers: every sum is exact in float32, so that results must be equal to the last bit.
+WHOLE = st.integers(-8, 8)
+SIDES = ("valid", "same", "full", "causal", 0, 1, 2)
+
+
+@st.composite
+def problems(draw, ranks=(1, 2, 3)):
+    """Inputs, kernel and arguments of a convolution, of any geometry that fits, Keras' or not."""
+    rank = draw(st.sampled_from(ranks))
+    kernel_size = draw(st.tuples(*[st.integers(1, 4 if rank < 3 else 2)] * rank))
+    gaps = draw(st.tuples(*[st.integers(1, 3)] * rank))
+    steps = draw(st.tuples(*[st.integers(1, 4)] * rank))
+    spatial = draw(st.tuples(*[st.integers(1, 9 if rank < 3 else 5)] * rank))
+    padding = draw(
+        st.one_of(
+            st.sampled_from(SIDES),
+            st.tuples(*[st.one_of(st.sampled_from(SIDES), st.tuples(*[st.integers(0, 3)] * 2))] * rank),
+        )
+    )
+    groups, depth, width = (draw(st.integers(1, 3)) for _ in range(3))
+    amounts = amounts_for(spatial, kernel_size, steps, padding, gaps)
+    assume(
+        all(
+            n + sum(pair) >= effective_kernel_size(k, d)
+            for n, pair, k, d in zip(spatial, amounts, kernel_size, gaps, strict=True)
+        )
+    )
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    inputs = random.integers(-8, 9, (draw(st.integers(1, 2)), *spatial, groups * depth)).astype(dtype)
+    kernel = random.integers(-8, 9, (*kernel_size, depth, groups * width)).astype(dtype)
+    return inputs, kernel, {"strides": steps, "padding": padding, "dilation_rate": gaps, "groups": groups}
+
+
+@given(problems())
+def test_equals_its_loop_twin(problem):
+    inputs, kernel, arguments = problem
+    amounts = amounts_for(
+        inputs.shape[1:-1],
+        kernel.shape[:-2],
+        arguments["strides"],
+        arguments["padding"],
+        arguments["dilation_rate"],
+    )
+    bias = np.arange(kernel.shape[-1], dtype=inputs.dtype)
+    expected = conv_loops(
+        pad(inputs, amounts), kernel, arguments["strides"], arguments["dilation_rate"], arguments["groups"]
+    )
+    outputs = conv(inputs, kernel, bias=bias, **arguments)
+    assert outputs.dtype == inputs.dtype
+    assert outputs.flags.c_contiguous
+    np.testing.assert_array_equal(outputs, expected + bias)
+
+
+@given(problems(), st.sampled_from([1, 100, 1_000, 1 << 30]))
+def test_blocks_of_any_size_give_the_same(problem, block_bytes):
+    inputs, kernel, arguments = problem
+    expected = conv(inputs, kernel, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "BLOCK_BYTES", block_bytes)
+        np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+
+
+@given(problems(), WHOLE, WHOLE)
+def test_linear_in_the_inputs_and_in_the_kernel(problem, a, b):
+    inputs, kernel, arguments = problem
+    other, another = inputs[:, ::-1][::-1], kernel[::-1]
+    np.testing.assert_array_equal(
+        conv(a * inputs + b * other, kernel, **arguments),
+        a * conv(inputs, kernel, **arguments) + b * conv(other, kernel, **arguments),
+    )
+    np.testing.assert_array_equal(
+        conv(inputs, a * kernel + b * another, **arguments),
+        a * conv(inputs, kernel, **arguments) + b * conv(inputs, another, **arguments),
+    )
+
+
+@given(problems(ranks=(1, 2)), st.integers(0, 9))
+def test_equivariant_to_circular_translation(problem, shift):
+    """Where the edges meet, moving the inputs moves the outputs, and the size is kept."""
+    inputs, kernel, arguments = problem
+    arguments = {**arguments, "strides": 1, "padding": "same"}
+    moved = conv(np.roll(inputs, shift, axis=1), kernel, pad_mode="circular", **arguments)
+    expected = np.roll(conv(inputs, kernel, pad_mode="circular", **arguments), shift, axis=1)
+    np.testing.assert_array_equal(moved, expected)
+
+
+@given(problems())
+def test_a_stride_keeps_every_so_manyeth_place(problem):
+    inputs, kernel, arguments = problem
+    amounts = amounts_for(
+        inputs.shape[1:-1],
+        kernel.shape[:-2],
+        arguments["strides"],
+        arguments["padding"],
+        arguments["dilation_rate"],
+    )
+    everywhere = conv(inputs, kernel, **{**arguments, "strides": 1, "padding": amounts})
+    kept = everywhere[(slice(None), *(slice(None, None, s) for s in arguments["strides"]))]
+    np.testing.assert_array_equal(conv(inputs, kernel, **arguments), kept)
+
+
+@given(problems())
+def test_dilation_is_a_kernel_with_zeros_between_its_weights(problem):
+    inputs, kernel, arguments = problem
+    gaps = arguments["dilation_rate"]
+    spans = [effective_kernel_size(k, d) for k, d in zip(kernel.shape, gaps, strict=False)]
+    spread = np.zeros((*spans, *kernel.shape[-2:]), kernel.dtype)
+    spread[tuple(slice(None, None, d) for d in gaps)] = kernel
+    np.testing.assert_array_equal(
+        conv(inputs, kernel, **arguments), conv(inputs, spread, **{**arguments, "dilation_rate": 1})
+    )
+
+
+@given(problems())
+def test_groups_are_convolutions_side_by_side(problem):
+    inputs, kernel, arguments = problem
+    groups = arguments["groups"]
+    parts = [
+        conv(x, k, **{**arguments, "groups": 1})
+        for x, k in zip(np.split(inputs, groups, axis=-1), np.split(kernel, groups, axis=-1), strict=True)
+    ]
+    np.testing.assert_array_equal(conv(inputs, kernel, **arguments), np.concatenate(parts, axis=-1))
+
+
+@pytest.mark.parametrize("mode", PAD_MODES)
+def test_what_is_put_around_the_edge_is_what_pad_puts(rng, mode):
+    inputs, kernel = rng.integers(-8, 9, (2, 6, 5, 2)), rng.integers(-8, 9, (3, 3, 2, 4))
+    padded = pad(inputs, [(2, 1), (0, 3)], mode, 5)
+    outputs = conv(inputs, kernel, padding=((2, 1), (0, 3)), pad_mode=mode, pad_value=5)
+    np.testing.assert_array_equal(outputs, conv(padded, kernel))
+
+
+def test_a_1x1_kernel_is_a_matrix_at_every_pixel(rng):
+    inputs, kernel = rng.integers(-8, 9, (2, 4, 5, 6)), rng.integers(-8, 9, (1, 1, 6, 3))
+    np.testing.assert_array_equal(conv(inputs, kernel), inputs @ kernel[0, 0])
+
+
+def test_a_kernel_as_large_as_the_input_is_a_dense_layer(rng):
+    inputs, kernel = rng.integers(-8, 9, (2, 4, 5, 6)), rng.integers(-8, 9, (4, 5, 6, 3))
+    np.testing.assert_array_equal(
+        conv(inputs, kernel)[:, 0, 0], inputs.reshape(2, -1) @ kernel.reshape(-1, 3)
+    )
+
+
+def test_four_spatial_axes(rng):
+    inputs, kernel = rng.integers(-8, 9, (1, 4, 5, 3, 4, 2)), rng.integers(-8, 9, (2, 3, 1, 2, 2, 2))
+    expected = conv_loops(inputs, kernel, (1, 2, 1, 1))
+    np.testing.assert_array_equal(conv(inputs, kernel, (1, 2, 1, 1)), expected)
+    assert expected.shape == output_shape(inputs.shape, (2, 3, 1, 2), 2, (1, 2, 1, 1))
+
+
+# ----------------------------------------------------------------------------------- dtypes and layouts
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kernel", "result"),
+    [
+        ("float32", "float32", "float32"),
+        ("float64", "float64", "float64"),
+        ("float32", "float64", "float64"),
+        ("float16", "float32", "float32"),
+        ("uint8", "float32", "float32"),
+        ("int16", "float32", "float32"),
+        ("int32", "float32", "float64"),
+        ("int64", "int64", "float64"),
+        ("bool", "float32", "float32"),
+        ("uint8", "int8", "float32"),
+    ],
+)
+def test_dtype_of_the_result(inputs, kernel, result):
+    outputs = conv(np.ones((1, 4, 2), inputs), np.ones((2, 2, 3), kernel))
+    assert outputs.dtype == result
+    np.testing.assert_array_equal(outputs, 4)
+
+
+def test_8_bit_images_do_not_overflow():
+    white = np.full((1, 8, 8, 3), 255, np.uint8)
+    np.testing.assert_array_equal(conv(white, np.ones((5, 5, 3, 1), np.int8)), 255 * 75)
+    np.testing.assert_array_equal(conv(white, -np.ones((1, 1, 3, 1), np.int8)), -255 * 3)
+
+
+def test_arguments_are_left_as_they_were(rng):
+    inputs, kernel, bias = rng.normal(size=(1, 6, 2)), rng.normal(size=(3, 2, 4)), rng.normal(size=4)
+    before = [array.copy() for array in (inputs, kernel, bias)]
+    for array in (inputs, kernel, bias):
+        array.setflags(write=False)
+    conv(inputs, kernel, padding="same", bias=bias)[...] = 0
+    for array, copy in zip((inputs, kernel, bias), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+LAYOUTS = {
+    "reversed": lambda a: a[:, ::-1],
+    "strided": lambda a: a[:, ::2, 1::2],
+    "Fortran": np.asfortranarray,
+    "channels moved": lambda a: np.moveaxis(np.ascontiguousarray(np.moveaxis(a, -1, 1)), 1, -1),
+    "broadcast": lambda a: np.broadcast_to(a[:1], (3, *a.shape[1:])),
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_memory_layout(rng, layout):
+    inputs = LAYOUTS[layout](rng.integers(-8, 9, (2, 12, 10, 4)).astype(float))
+    kernel = np.asfortranarray(rng.integers(-8, 9, (3, 2, 4, 5)).astype(float))
+    plain = np.array(inputs, dtype=float, order="C")
+    assert layout == "big-endian" or not inputs.flags.c_contiguous
+    outputs = conv(inputs, kernel, 2, "same")
+    np.testing.assert_array_equal(outputs, conv(plain, np.ascontiguousarray(kernel), 2, "same"))
+    assert outputs.dtype.isnative
+
+
+def test_lists_will_do():
+    np.testing.assert_array_equal(conv([[[1], [2], [3]]], [[[1]], [[1]]]), [[[3], [5]]])
+
+
+def test_no_images_no_outputs():
+    assert conv(np.empty((0, 8, 8, 3)), np.ones((3, 3, 3, 5))).shape == (0, 6, 6, 5)
+
+
+def test_infinite_and_missing_values_stay_where_they_are():
+    inputs = np.zeros((1, 9, 1))
+    inputs[0, 4] = np.nan
+    outputs = conv(inputs, np.ones((3, 1, 1)))[0, :, 0]
+    np.testing.assert_array_equal(np.isnan(outputs), [False, False, True, True, True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel"),
+    [((1, 1080, 1920, 3), (5, 5, 3, 16)), ((16, 64, 64, 32), (3, 3, 32, 64)), ((1, 300_000, 2), (9, 2, 4))],
+    ids=["photograph", "many channels", "long signal"],
+)
+def test_memory_beyond_the_output_stays_small(shape, kernel):
+    """Laying out all windows at once (im2col) would take several times the output."""
+    inputs, weights = np.ones(shape, np.float32), np.ones(kernel, np.float32)
+    tracemalloc.start()
+    try:
+        outputs = conv(inputs, weights, bias=np.ones(kernel[-1], np.float32))
+        peak = tracemalloc.get_traced_memory()[1] - outputs.nbytes
+    finally:
+        tracemalloc.stop()
+    windows = 4 * math.prod(outputs.shape[:-1]) * math.prod(kernel[:-1])
+    assert peak < 0.25 * outputs.nbytes + 8 * convolution.BLOCK_BYTES
+    assert peak < windows / 2
+    np.testing.assert_array_equal(outputs[0, 0], math.prod(kernel[:-1]) + 1)
+
+
+# ------------------------------------------------------------- the two operations of signal processing
+
+ARRAYS = st.integers(1, 3).flatmap(
+    lambda rank: st.tuples(
+        *[
+            hnp.arrays(np.int64, st.tuples(*[st.integers(1, most)] * rank), elements=WHOLE)
+            for most in (6, 4, 3)
+        ]
+    )
+)
+
+
+@given(ARRAYS)
+def test_full_equals_scipy(arrays):
+    signal, kernel, _ = arrays
+    np.testing.assert_array_equal(
+        correlate(signal, kernel, padding="full"), scipy.signal.correlate(signal, kernel, "full", "direct")
+    )
+    np.testing.assert_array_equal(
+        convolve(signal, kernel), scipy.signal.convolve(signal, kernel, "full", "direct")
+    )
+
+
+@given(ARRAYS)
+def test_valid_equals_scipy_where_the_kernel_fits(arrays):
+    signal, kernel, _ = arrays
+    assume(all(n >= k for n, k in zip(signal.shape, kernel.shape, strict=True)))
+    np.testing.assert_array_equal(
+        correlate(signal, kernel), scipy.signal.correlate(signal, kernel, "valid", "direct")
+    )
+    np.testing.assert_array_equal(
+        convolve(signal, kernel, padding="valid"), scipy.signal.convolve(signal, kernel, "valid", "direct")
+    )
+
+
+@given(ARRAYS)
+def test_same_equals_scipys_image_filter(arrays):
+    """For even kernels the two place the middle differently: ours pads the odd one after, as Keras."""
+    signal, kernel, _ = arrays
+    origin = [-1 if k % 2 == 0 else 0 for k in kernel.shape]
+    expected = scipy.ndimage.correlate(signal, kernel, mode="constant", origin=origin)
+    np.testing.assert_array_equal(correlate(signal, kernel, padding="same"), expected)
+
+
+@given(ARRAYS)
+def test_convolution_commutes_and_associates(arrays):
+    a, b, c = arrays
+    np.testing.assert_array_equal(convolve(a, b), convolve(b, a))
+    np.testing.assert_array_equal(convolve(convolve(a, b), c), convolve(a, convolve(b, c)))
+
+
+def test_correlation_does_neither():
+    a, b, c = [1, 2], [3, 5], [1, 0]
+    full = {"padding": "full"}
+    assert not np.array_equal(correlate(a, b, **full), correlate(b, a, **full))
+    left = correlate(correlate(a, b, **full), c, **full)
+    assert not np.array_equal(left, correlate(a, correlate(b, c, **full), **full))
+
+
+@given(ARRAYS)
+def test_the_flip_tells_them_apart(arrays):
+    signal, kernel, _ = arrays
+    np.testing.assert_array_equal(
+        convolve(signal, kernel), correlate(signal, np.flip(kernel), padding="full")
+    )
+    reversed_ = np.flip(correlate(kernel, signal, padding="full"))
+    np.testing.assert_array_equal(correlate(signal, kernel, padding="full"), reversed_)
+
+
+@given(ARRAYS)
+def test_an_impulse_copies_the_kernel(arrays):
+    _, kernel, _ = arrays
+    impulse = np.ones((1,) * kernel.ndim)
+    np.testing.assert_array_equal(convolve(impulse, kernel), kernel)
+    np.testing.assert_array_equal(correlate(impulse, kernel, padding="full"), np.flip(kernel))
+
+
+def test_polynomials_multiply_by_convolution():
+    np.testing.assert_array_equal(convolve([2, 3], [1, -1]), np.polymul([2, 3], [1, -1]))
+
+
+@pytest.mark.parametrize(("stride", "dilation"), list(itertools.product((1, 2, 3), repeat=2)))
+def test_correlate_passes_its_arguments_on(rng, stride, dilation):
+    signal, kernel = rng.integers(-8, 9, (9, 8)), rng.integers(-8, 9, (3, 2))
+    looped = conv_loops(signal[None, ..., None], kernel[..., None, None], stride, dilation)
+    np.testing.assert_array_equal(correlate(signal, kernel, stride, "valid", dilation), looped[0, ..., 0])

@@ -1,0 +1,243 @@
+"""The arithmetic of sizes against windows that are counted one by one, and against Keras."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnnlib import sizes
+from cnnlib.errors import CnnError, ShapeError, SizeError
+
+AXES = {
+    "size": st.integers(1, 40),
+    "kernel_size": st.integers(1, 9),
+    "stride": st.integers(1, 5),
+    "dilation": st.integers(1, 4),
+}
+
+
+def places_by_hand(length: int, kernel_size: int, stride: int, dilation: int) -> list[list[int]]:
+    """The inputs that every window touches, found by sliding until the window sticks out."""
+    places = []
+    start = 0
+    while True:
+        taps = [start + tap * dilation for tap in range(kernel_size)]
+        if taps[-1] >= length:
+            return places
+        places.append(taps)
+        start += stride
+
+
+def test_output_size_counts_the_windows_that_fit(geometries):
+    assert len(geometries) > 5_000
+    for size, kernel, stride, padding, dilation in geometries:
+        expected = len(places_by_hand(size + sum(padding), kernel, stride, dilation))
+        if expected:
+            assert sizes.output_size(size, kernel, stride, padding, dilation) == expected
+        else:
+            with pytest.raises(SizeError, match="does not fit"):
+                sizes.output_size(size, kernel, stride, padding, dilation)
+
+
+def test_dropped_inputs_are_those_that_no_window_can_reach(geometries):
+    checked = 0
+    for size, kernel, stride, padding, dilation in geometries:
+        length = size + sum(padding)
+        places = places_by_hand(length, kernel, stride, dilation)
+        if places:
+            expected = length - 1 - max(itertools.chain.from_iterable(places))
+            assert sizes.dropped_inputs(size, kernel, stride, padding, dilation) == expected
+            checked += 1
+    assert checked > 3_000
+
+
+def test_the_mend_in_the_message_works_and_is_the_least(geometries):
+    """A kernel that does not fit: the padding and the kernel that the message proposes do fit."""
+    unfit = 0
+    for size, kernel, stride, padding, dilation in geometries:
+        if padding != (0, 0) or places_by_hand(size, kernel, stride, dilation):
+            continue
+        unfit += 1
+        with pytest.raises(SizeError) as caught:
+            sizes.output_size(size, kernel, stride, padding, dilation)
+        words = str(caught.value).replace(";", "").split()
+        lacking, largest = int(words[words.index("by", words.index("pad")) + 3]), int(words[-1])
+        assert sizes.output_size(size, kernel, stride, lacking, dilation) >= 1
+        assert not places_by_hand(size + 2 * (lacking - 1), kernel, stride, dilation)
+        assert places_by_hand(size, largest, stride, dilation)
+        assert not places_by_hand(size, largest + 1, stride, dilation)
+    assert unfit > 100
+
+
+@given(**AXES)
+def test_same_makes_as_many_outputs_as_strides_fit(size, kernel_size, stride, dilation):
+    before, after = sizes.padding_amounts(size, kernel_size, stride, "same", dilation)
+    assert sizes.output_size(size, kernel_size, stride, "same", dilation) == math.ceil(size / stride)
+    assert after - before in (0, 1)  # the odd one goes after
+    if before + after:  # and it is the least that does
+        wanted = math.ceil(size / stride)
+        assert len(places_by_hand(size + before + after - 1, kernel_size, stride, dilation)) < wanted
+
+
+@given(**AXES)
+def test_same_at_stride_1_pads_whatever_the_size(size, kernel_size, stride, dilation):
+    span = sizes.effective_kernel_size(kernel_size, dilation)
+    assert sum(sizes.padding_amounts(size, kernel_size, 1, "same", dilation)) == span - 1
+
+
+@given(**AXES)
+def test_full_sees_every_overlap_and_causal_keeps_the_length(size, kernel_size, stride, dilation):
+    span = sizes.effective_kernel_size(kernel_size, dilation)
+    assert sizes.output_size(size, kernel_size, 1, "full", dilation) == size + span - 1
+    assert sizes.output_size(size, kernel_size, 1, "causal", dilation) == size
+    assert sizes.padding_amounts(size, kernel_size, stride, "causal", dilation) == (span - 1, 0)
+
+
+@given(**AXES)
+def test_effective_kernel_size_is_first_to_last_tap(size, kernel_size, stride, dilation):
+    taps = range(0, kernel_size * dilation, dilation)
+    assert sizes.effective_kernel_size(kernel_size, dilation) == taps[-1] - taps[0] + 1
+
+
+@given(**AXES, padding=st.tuples(st.integers(0, 3), st.integers(0, 3)))
+def test_output_size_grows_with_the_input_and_shrinks_with_kernel_and_stride(
+    size, kernel_size, stride, dilation, padding
+):
+    def places(n: int, k: int, s: int) -> int:
+        try:
+            return sizes.output_size(n, k, s, padding, dilation)
+        except SizeError:
+            return 0
+
+    here = places(size, kernel_size, stride)
+    assert here <= places(size + 1, kernel_size, stride) <= here + 1
+    assert here + 1 == places(size + stride, kernel_size, stride) or here == 0
+    assert here >= places(size, kernel_size + 1, stride)
+    assert here >= places(size, kernel_size, stride + 1)
+
+
+@given(**AXES)
+def test_two_layers_of_stride_1_shrink_as_one_larger_kernel(size, kernel_size, stride, dilation):
+    span = sizes.effective_kernel_size(kernel_size, dilation)
+    if size >= 2 * span - 1:
+        twice = sizes.output_size(
+            sizes.output_size(size, kernel_size, 1, 0, dilation), kernel_size, 1, 0, dilation
+        )
+        assert twice == sizes.output_size(size, 2 * span - 1)
+
+
+@pytest.mark.parametrize("integer", [np.int64(3), np.uint8(3), np.array(3)])
+def test_numpys_integers_are_whole_numbers(integer):
+    assert sizes.output_size(integer, integer) == 1
+    assert type(sizes.as_int(integer, "size")) is int
+
+
+def test_output_shape_works_axis_by_axis():
+    shape = sizes.output_shape((7, 20, 31, 12, 3), (3, 4, 5), 8, (1, 2, 3), (0, "same", (1, 2)), (2, 1, 1))
+    assert shape == (
+        7,
+        sizes.output_size(20, 3, 1, 0, 2),
+        sizes.output_size(31, 4, 2, "same"),
+        sizes.output_size(12, 5, 3, (1, 2)),
+        8,
+    )
+
+
+def test_output_shape_names_the_axis():
+    with pytest.raises(SizeError, match=r"^axis 1: kernel 5 does not fit into input 4;"):
+        sizes.output_shape((1, 9, 4, 3), 5)
+
+
+@pytest.mark.parametrize("filters", [1, 6])
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+def test_weights_and_macs_are_what_loops_count(filters, groups):
+    channels, kernel, shape = 6, (3, 2), (2, 7, 5, 6)
+    if filters % groups:
+        with pytest.raises(ShapeError, match=f"{filters} filters cannot be split into {groups} groups"):
+            sizes.conv_weights(kernel, channels, filters, groups)
+        return
+    # One weight for every place in the kernel and every pair of channel and filter in one group.
+    pairs = [
+        (c, f)
+        for c, f in itertools.product(range(channels), range(filters))
+        if c // (channels // groups) == f // (filters // groups)
+    ]
+    weights = [(y, x, c, f) for y, x in np.ndindex(kernel) for c, f in pairs]
+    assert sizes.conv_weights(kernel, channels, filters, groups) == len(weights)
+    assert sizes.conv_parameters(kernel, channels, filters, groups) == len(weights) + filters
+    assert sizes.conv_parameters(kernel, channels, filters, groups, use_bias=False) == len(weights)
+    rows, columns = places_by_hand(7, 3, 2, 1), places_by_hand(5, 2, 1, 2)
+    macs = sum(1 for _ in itertools.product(range(2), rows, columns, weights))
+    assert sizes.conv_macs(shape, kernel, filters, (2, 1), "valid", (1, 2), groups) == macs
+
+
+def test_dense_is_a_convolution_as_large_as_its_input():
+    assert sizes.dense_parameters(5 * 4 * 3, 7) == sizes.conv_parameters((5, 4), 3, 7)
+    assert sizes.conv_macs((1, 5, 4, 3), (5, 4), 7) == sizes.dense_parameters(60, 7, use_bias=False)
+
+
+def test_split_padding_tells_a_pair_from_two_axes():
+    assert sizes.split_padding((1, 2), 2) == (1, 2)  # one number an axis …
+    assert sizes.split_padding(((1, 2), (1, 2)), 2) == ((1, 2), (1, 2))  # … pairs are nested
+    assert sizes.split_padding(3, 3) == (3, 3, 3)
+    with pytest.raises(ShapeError, match="2 entries"):
+        sizes.split_padding((1, 2), 1)
+
+
+@pytest.mark.keras
+def test_shapes_equal_those_that_keras_computes():
+    """All small configurations of the three layers, by Keras' own arithmetic (no arrays)."""
+    from keras.src.ops.operation_utils import compute_conv_output_shape, compute_pooling_output_shape
+
+    compared = refused = 0
+    for size, kernel, stride, dilation, mode in itertools.product(
+        range(1, 13), range(1, 6), range(1, 5), range(1, 4), ("valid", "same", "causal")
+    ):
+        shape = (2, size, 3)
+        try:
+            theirs = compute_conv_output_shape(shape, 4, (kernel,), stride, mode, "channels_last", dilation)
+        except ValueError:
+            theirs = None
+        try:
+            ours = sizes.output_shape(shape, kernel, 4, stride, mode, dilation)
+        except CnnError:
+            ours = None
+        assert ours == theirs, (size, kernel, stride, dilation, mode)
+        compared, refused = compared + 1, refused + (ours is None)
+        if dilation == 1 and mode != "causal" and ours is not None:
+            pooled = compute_pooling_output_shape(shape, (kernel,), (stride,), mode, "channels_last")
+            assert sizes.output_shape(shape, kernel, None, stride, mode) == tuple(pooled)
+    assert compared > 2_000
+    assert refused > 50
+
+
+@pytest.mark.keras
+@given(
+    rank=st.integers(1, 3),
+    channels=st.sampled_from([1, 2, 4, 6]),
+    width=st.integers(1, 3),
+    groups=st.sampled_from([1, 2]),
+    bias=st.booleans(),
+    padding=st.sampled_from(["valid", "same"]),
+    data=st.data(),
+)
+def test_layers_have_our_shapes_and_counts(rank, channels, width, groups, bias, padding, data):
+    from cnnlib.keras_bridge import conv_facts, pool_facts
+
+    groups = groups if channels % groups == 0 else 1
+    filters = width * groups
+    kernel = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    strides = data.draw(st.tuples(*[st.integers(1, 3)] * rank))
+    shape = (2, *data.draw(st.tuples(*[st.integers(3, 9)] * rank)), channels)
+    facts = conv_facts(shape, filters, kernel, strides=strides, padding=padding, groups=groups, use_bias=bias)
+    assert facts.output_shape == sizes.output_shape(shape, kernel, filters, strides, padding)
+    assert facts.weight_shape == sizes.kernel_shape(kernel, channels, filters, groups)
+    assert facts.parameters == sizes.conv_parameters(kernel, channels, filters, groups, bias)
+    pooled = pool_facts(shape, kernel, strides=strides, padding=padding)
+    assert pooled.output_shape == sizes.output_shape(shape, kernel, None, strides, padding)
+    assert pooled.parameters == 0

@@ -1,0 +1,63 @@
+"""Set-up for all tests: one thread, a quiet TensorFlow, repeatable Hypothesis.
+
+Threads and Keras' backend are read from the environment when NumPy and TensorFlow are first imported, so
+that they are set here before anything else is.
+"""
+
+from __future__ import annotations
+
+import os
+
+for name, value in {
+    "OPENBLAS_NUM_THREADS": "1",  # many small products stall on two threads
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's start-up chatter
+    "KERAS_BACKEND": "tensorflow",
+    "MPLBACKEND": "agg",
+}.items():
+    os.environ.setdefault(name, value)
+
+import itertools  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / "build" / "hypothesis"))
+
+import hypothesis  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+_QUIET = {
+    "deadline": None,  # machines are shared
+    "database": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
+}
+hypothesis.settings.register_profile("ci", derandomize=True, max_examples=60, **_QUIET)
+# New cases in every run, ten times as many: HYPOTHESIS_PROFILE=fuzz.
+hypothesis.settings.register_profile("fuzz", max_examples=600, **_QUIET)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(scope="session")
+def geometries() -> list[tuple[int, int, int, tuple[int, int], int]]:
+    """All small (size, kernel_size, stride, (before, after), dilation) of one axis."""
+    return [
+        (n, k, s, (before, after), d)
+        for n, k, s, before, after, d in itertools.product(
+            range(1, 12), range(1, 6), range(1, 5), range(3), range(3), range(1, 4)
+        )
+    ]
