@@ -1,0 +1,156 @@
+"""Every sentence that a student reads from a check, in one place. (What a slip is called stands beside the
+rule that finds it, in :mod:`cnnlib.exercises.misconceptions`.)
+
+A translation replaces the values of :data:`SAY`, :data:`LABELS` and :data:`CHAPTERS`.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+#: Lines are no longer than this, so that nbgrader's Validate shows them whole.
+WIDTH = 78
+
+#: The chapters that messages send a student to: label → (number, title, page).
+CHAPTERS = {
+    "one-dimension": (2, "Convolution in one dimension", "02-one-dimension"),
+    "filters-and-kernels": (5, "Filters and kernels", "05-filters-and-kernels"),
+    "padding-and-stride": (6, "Padding and stride", "06-padding-and-stride"),
+}
+
+#: What a task's parameters are called in a sentence or a table.
+LABELS = {
+    "size": "input",
+    "input_shape": "input",
+    "kernel_size": "kernel",
+    "pool_size": "window",
+    "stride": "stride",
+    "strides": "stride",
+    "padding": "padding",
+    "channels": "input channels",
+    "filters": "filters",
+    "use_bias": "bias",
+    "parameters": "parameters",
+    "signal": "signal",
+    "kernel": "kernel",
+    "inputs": "inputs",
+    "kernels": "filters",
+}
+
+SAY = {
+    # verdicts
+    "right": "right.",
+    "right-whole": "right. (A size or a count is a whole number: write it without the decimal point.)",
+    "pending": "filled in; it is checked when your work is graded.",
+    "empty": "not answered yet.",
+    "empty-hint": "Put your answer in place of each ... above, run that cell, then this one.",
+    "unknown": "{answer} is not right yet, and it is no slip that I know. Ask yourself: {question}",
+    "unknown-array": "these are not the right numbers yet, and it is no slip that I know. "
+    "Ask yourself: {question}",
+    "chapter": "See chapter {number}, “{title}”{where}.",
+    # wrong type or shape
+    "none": "your answer is None. Did you print a value instead of assigning it?",
+    "bool": "your answer is {value}; a number is asked for, not True or False.",
+    "text-number": "your answer is text. Write the number without quotation marks.",
+    "text-shape": "your answer is text. Write the shape as numbers in round brackets: ({axes}).",
+    "text-array": "your answer is text. Write the numbers as a list: [ …, … ].",
+    "nan": "your answer is {value}, which is not a number that can be counted to.",
+    "huge": "your answer has more than {digits} digits; nothing in this course is that large.",
+    "type-number": "your answer is of type {type}; a plain number is asked for.",
+    "type-shape": "your answer is of type {type}; a shape is asked for: numbers in round brackets, ({axes}).",
+    "type-array": "your answer is of type {type}; a list or a NumPy array of numbers is asked for.",
+    "sequence-for-number": "your answer is a {type}; one number is asked for.",
+    "number-for-shape": "your answer is one number; a shape is asked for: {count} numbers, ({axes}).",
+    "length": "your shape has {given} numbers; {count} are asked for: ({axes}).",
+    "batch": "your shape has {given} numbers, the batch among them. Leave the batch out: ({axes}).",
+    "fraction-in-shape": "{value} in your shape is not a whole number of at least 0.",
+    "ragged": "the rows of your array are not of equal length.",
+    "axes": "your array has {given} axes (shape {shape}); {count} are asked for.",
+    "shape": "your array has shape {shape}; that is not how many places the kernel has. Count them again.",
+    # functions
+    "not-a-function": "{name} is of type {type}; a function is asked for.",
+    "raised": "{call} raised {error}.",
+    "wrong-call": "{call} gave {result}, which is not right.",
+    "form-call": "{call}: {problem}",
+    "slip-call": "{call} gave {result}. {message}",
+    "printed": "{call} printed its result and returned None. A function hands its result back with return.",
+    "returned-none": "{call} returned None. Is there a return at the end, on every path?",
+    "returned-input": "{call} gave back its own input, unchanged.",
+    "zeros": "{call} gave zeros everywhere. Is the sum stored in the array that you return?",
+    "constant": "the same result, {result}, comes out for different arguments, as from {call}.",
+    "mutated": "{call} changed the array that was handed to it. Work on a new array instead.",
+    "whole-numbers": "{call} gave whole numbers (dtype {dtype}), which cut the fractions off. "
+    "Make the output array with np.zeros(shape), which holds floats.",
+    "result-shape": "{call} gave an array of shape {shape}, which is not the shape of the output.",
+    "not-refused": "{call} gave {result}, but the kernel does not fit there. Raise a {error}.",
+    "wrong-error": "{call} raised {raised}, but a {error} is asked for.",
+    "function-right": "right for all {count} inputs tried.",
+    "refuses-right": "refuses all {count} inputs that do not fit.",
+    "function-question": "Ask yourself: {question}",
+    # Keras models
+    "not-a-model": "{name} is of type {type}; a keras.Sequential model is asked for.",
+    "not-built": "{name} does not know its input shape yet. Start it with keras.Input(shape=…).",
+    "model-input": "the input shape is {given}; {wanted} is asked for.",
+    "model-layers": "the model has {given} layers (keras.Input not counted); {count} are asked for.",
+    "layer-kind": "layer {number} is a {given}; a {wanted} is asked for.",
+    "layer-shape": "layer {number}, {layer}, makes {given}; the table asks for {wanted}.",
+    "layer-count": "layer {number}, {layer}, has {given:,} parameters; the table asks for {wanted:,}.",
+    "layer-weights": "layer {number}, {layer}, has the right count but not the weights of a plain "
+    "convolution with one bias a filter.",
+    "layer-right": "layer {number}, {layer}, is right.",
+    "model-question": "Ask yourself: which of kernel_size, filters, strides and padding decides that number?",
+    # marks
+    "points": "{points:g} of {worth:g}",
+    "grade": "{points:g} of {worth:g} points",
+}
+
+
+def say(key: str, **values: Any) -> str:
+    """Return a sentence with its blanks filled in.
+
+    >>> say("points", points=1, worth=2)
+    '1 of 2'
+    """
+    return SAY[key].format(**values)
+
+
+def chapter_reference(label: str) -> str:
+    """Tell where to read on; with its address where the environment variable COURSE_SITE names the book's.
+
+    >>> chapter_reference("padding-and-stride")
+    'See chapter 6, “Padding and stride”.'
+    """
+    number, title, page = CHAPTERS[label]
+    site = os.environ.get("COURSE_SITE", "").rstrip("/")
+    where = f", {site}/chapters/{page}.html" if site else ""
+    return say("chapter", number=number, title=title, where=where)
+
+
+def shape_text(value: Any) -> str:
+    """Write a parameter as the chapters do: shapes with ×, everything else as it is.
+
+    >>> shape_text((28, 28, 6)), shape_text("same"), shape_text(5)
+    ('28×28×6', 'same', '5')
+    """
+    if isinstance(value, tuple):
+        return "×".join(str(entry) for entry in value)
+    return str(value)
+
+
+def facts(given: Mapping[str, Any]) -> str:
+    """Put a task's parameters into words.
+
+    >>> facts({"size": 28, "kernel_size": 5, "stride": 2})
+    'input 28, kernel 5, stride 2'
+    """
+    return ", ".join(f"{LABELS[name]} {shape_text(value)}" for name, value in given.items())
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """Break a sentence into lines of at most :data:`WIDTH` characters."""
+    return textwrap.fill(
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
