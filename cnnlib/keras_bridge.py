@@ -168,7 +168,7 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"cnnlib = Keras {self.layer}: {self.input_shape} → {self.output_shape}, "
+            f"cnnlib = Keras {self.layer}: {self.input_shape} → {self.output_shape},\n"
             f"largest difference {self.largest_difference:.1e} (rounding allows {self.allowed:.1e})"
         )
 

@@ -7,7 +7,7 @@ channels are what the same convolution gives when each channel is a group of its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -22,7 +22,7 @@ from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.sizes import PerAxis, as_int, kernel_shape, output_shape, per_axis
 
 #: All words in these figures; a translation replaces them.
-WORDS = {
+WORDS: dict[str, Any] = {
     "bias": "bias",
     "channel": "channel {}",
     "feature_map": "feature map",
@@ -186,10 +186,10 @@ def bank(kernel: ArrayLike) -> Figure:
 
 
 class _Volume(NamedTuple):
-    """A box of (height, width, channels), drawn ``count`` times one above the other."""
+    """A box of (height, width, channels), drawn ``copies`` times one above the other."""
 
     size: tuple[int, ...]
-    count: int
+    copies: int
     colour: str
     words: str
 
@@ -201,7 +201,7 @@ class _Volume(NamedTuple):
     def tops(self, middle: float) -> list[float]:
         """Where each copy begins, so that all of them are centred about ``middle``."""
         step = self.size[0] + SLANT * self.size[1] + 0.8
-        return [middle + (index - self.count / 2) * step + 0.4 for index in range(self.count)]
+        return [middle + (index - self.copies / 2) * step + 0.4 for index in range(self.copies)]
 
 
 @styled
@@ -303,7 +303,8 @@ def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> F
     if len(names) != filters:
         raise ShapeError(f"{len(names)} names for {filters} filters; give {filters} names")
     rows = -(-filters // 2)
-    figure = new_figure(rows * (2.6 * maps.shape[0] / maps.shape[1] + 0.9))
+    figure = new_figure(rows * (2.6 * maps.shape[0] / maps.shape[1] + 1.05))
+    figure.set_layout_engine("constrained", hspace=0.1)
     grid = figure.add_gridspec(rows, 2)
     for index, name in enumerate(names):
         inner = grid[index // 2, index % 2].subgridspec(2, channels, height_ratios=(1, 0.22))
@@ -318,10 +319,10 @@ def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> F
 def number(value: float) -> str:
     """A number as the figures write it: short, with a true minus sign.
 
-    >>> number(-2.0), number(0.5)
-    ('−2', '0.5')
+    >>> number(-2.0), number(0.5), number(-0.0)
+    ('−2', '0.5', '0')
     """
-    return f"{value:g}".replace("-", MINUS)
+    return f"{value + 0.0:g}".replace("-", MINUS)  # + 0.0 makes −0 a plain 0
 
 
 def _signed(value: float) -> str:
@@ -362,7 +363,12 @@ def _grid(axes: Axes, values: NDArray, left: float, top: float, colour: str) -> 
         cell = Rectangle(corner, 1, 1, facecolor=(COLOURS[colour], 0.3), edgecolor=COLOURS["ink"], lw=0.7)
         axes.add_patch(cell)
         axes.text(
-            corner[0] + 0.5, corner[1] + 0.52, number(values[row, column]), ha="center", va="center", size=11
+            corner[0] + 0.5,
+            corner[1] + 0.52,
+            number(float(values[row, column])),
+            ha="center",
+            va="center",
+            size=11,
         )
 
 
