@@ -40,6 +40,9 @@ WORDS = {
     "size": "{name}: {height}×{width}",
 }
 
+#: A plate behind a number that stands on hatching.
+PLATE = {"facecolor": COLOURS["paper"], "edgecolor": "none", "pad": 1.5}
+
 
 class Setting(NamedTuple):
     """One window along one axis: what :func:`cnnlib.sizes.output_size` takes.
@@ -149,15 +152,14 @@ def places(settings: Sequence[Setting]) -> Figure:
             kind = "dropped" if cell >= total - setting.dropped else "input" if inside else "padding"
             _cell(axes, cell - before, 0.0, kind)
             words = f"{cell - before + 1}" if inside else WORDS["padding"]
-            plate = {"facecolor": COLOURS["paper"], "edgecolor": "none", "pad": 1.5}
             axes.text(
                 cell - before + 0.5,
                 0.5,
                 words,
                 ha="center",
                 va="center",
-                fontsize=10,
-                bbox=plate if kind != "input" else None,  # readable on the hatch
+                fontsize=12,
+                bbox=PLATE if kind != "input" else None,
             )
         for place in range(setting.places):
             start, top = place * setting.stride - before, 1.25 + 0.55 * place
@@ -173,7 +175,7 @@ def places(settings: Sequence[Setting]) -> Figure:
             )
         axes.set_xlim(-before - 0.1, total - before + 0.1)
         axes.set_ylim(1.25 + 0.55 * setting.places, -0.1)
-        axes.set_title(setting.words("places"), loc="left", fontsize=10.5)
+        axes.set_title(setting.words("places"), loc="left", fontsize=12)
         bare(axes)
     _share_limits(panels)
     return figure
@@ -216,9 +218,9 @@ def grids(settings: Sequence[Setting]) -> Figure:
             axes.set_aspect("equal")
             bare(axes)
         grown = "\n" + WORDS["padded"].format(size=total) if total > setting.size else ""
-        left.set_title(WORDS["input"].format(size=setting.size) + grown, fontsize=10.5)
-        right.set_title(WORDS["output"].format(size=setting.places), fontsize=10.5)
-        left.set_xlabel(setting.words("grids"), fontsize=10)
+        left.set_title(WORDS["input"].format(size=setting.size) + grown, fontsize=12)
+        right.set_title(WORDS["output"].format(size=setting.places), fontsize=12)
+        left.set_xlabel(setting.words("grids"), fontsize=12)
         right.add_artist(
             FancyArrowPatch(
                 (-0.14, 0.5),
@@ -235,7 +237,7 @@ def grids(settings: Sequence[Setting]) -> Figure:
 
 @styled
 def coverage_maps(settings: Sequence[Setting]) -> Figure:
-    """Write into every pixel how many windows see it; darker is more. Two maps a row."""
+    """Write into every pixel how many windows see it; darker is more, crossed out none. Two maps a row."""
     _need(settings, "settings")
     rows = -(-len(settings) // 2)
     figure = new_figure(2.95 * rows)
@@ -247,9 +249,19 @@ def coverage_maps(settings: Sequence[Setting]) -> Figure:
         axes.imshow(counts, cmap="Blues", vmin=0, vmax=setting.kernel_size**2 * 1.3)
         for (y, x), count in np.ndenumerate(counts):
             dark = count > 0.75 * setting.kernel_size**2
-            colour = COLOURS["paper"] if dark else COLOURS["highlight" if count == 0 else "ink"]
-            axes.text(x, y, f"{count}", ha="center", va="center", fontsize=10, color=colour)
-        axes.set_title(setting.words("coverage"), fontsize=10)
+            if count == 0:
+                _cell(axes, x - 0.5, y - 0.5, "dropped")
+            axes.text(
+                x,
+                y,
+                f"{count}",
+                ha="center",
+                va="center",
+                fontsize=12,
+                color=COLOURS["paper" if dark else "ink"],
+                bbox=PLATE if count == 0 else None,
+            )
+        axes.set_title(setting.words("coverage"), fontsize=11)
         bare(axes)
     return figure
 
