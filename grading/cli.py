@@ -1,0 +1,113 @@
+"""The command line: ``python -m grading VERB``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grading.course import ROOT, Course
+from grading.errors import GradingError
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
+    top = argparse.ArgumentParser(
+        prog="python -m grading",
+        description="Release exercises, grade what students hand in, and tell them and you how it went.",
+        epilog="Submissions lie in class/submitted/STUDENT/ASSIGNMENT/; all results lie in class/ too.",
+    )
+    top.add_argument(
+        "--class",
+        dest="folder",
+        metavar="FOLDER",
+        help="the class's folder (default: the environment variable COURSE_CLASS, or class/ in the checkout)",
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    verb = verbs.add_parser("release", help="make exercises/ from solutions/")
+    verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
+
+    verb = verbs.add_parser(
+        "grade", help="grade new and changed submissions, then write feedback, marks and report"
+    )
+    verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
+    verb.add_argument(
+        "--student", action="append", default=[], metavar="ID", help="only this one (may be repeated)"
+    )
+
+    for name, text in (
+        ("feedback", "write the feedback pages anew where marks or comments changed"),
+        ("export", "write the marks as CSV: class/marks/ASSIGNMENT.csv"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
+
+    verbs.add_parser("report", help="write the instructor's page with pictures: class/report/index.html")
+    verbs.add_parser("rehearse", help="grade the rehearsal class of tests/class into build/rehearsal")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run one verb; return the exit code: 0 done, 1 something is wrong, 130 interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        return _run(options, root)
+    except GradingError as error:
+        print(f"grading: {error}", file=sys.stderr, flush=True)
+        return 1
+    except KeyboardInterrupt:
+        print("grading: interrupted; run the same command again to go on", file=sys.stderr, flush=True)
+        return 130
+
+
+def _run(options: argparse.Namespace, root: Path) -> int:
+    # Loaded here, since nbgrader takes seconds and `--help` should not.
+    from grading import rehearsal, run
+
+    if options.verb == "rehearse":
+        course, _ = rehearsal.rehearse(root)
+        for what, where in (
+            ("marks", course.folder / "marks"),
+            ("report", course.folder / "report" / "index.html"),
+            ("feedback", course.feedback / "index.html"),
+            ("gradebook", course.gradebook),
+        ):
+            run.say(f"  {what:<10}{course.show(where)}")
+        return 0
+
+    course = Course.load(root, options.folder)
+    if options.verb == "release":
+        return _release(course, options.assignments)
+    if options.verb == "grade":
+        outcome = run.grade(course, course.find(options.assignment), options.student)
+        if outcome.problems:
+            raise GradingError(
+                f"{len(outcome.problems)} submissions need a person before they can be graded: "
+                + ", ".join(sorted(outcome.problems))
+            )
+        return 0
+    if options.verb == "report":
+        run.write_report(course)
+        return 0
+    names = [course.find(name) for name in options.assignments]
+    {"feedback": run.write_feedback, "export": run.write_marks}[options.verb](course, names)
+    return 0
+
+
+def _release(course: Course, wanted: Sequence[str]) -> int:
+    from grading import release, run
+
+    names = [course.find(name) for name in wanted] or course.assignments()
+    if not names:
+        raise GradingError(f"{course.show(course.solutions)} holds no assignment")
+    for number, name in enumerate(names, 1):
+        changed = release.release(course, name)
+        said = f"{len(changed)} changed: {', '.join(changed)}" if changed else "unchanged"
+        run.say(f"[{number}/{len(names)}] {course.show(course.exercises / name)}  {said}")
+    for name in release.strays(course):
+        run.say(
+            f"note: {course.show(course.exercises / name)} has no source in {course.show(course.solutions)}"
+        )
+    return 0

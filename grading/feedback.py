@@ -1,0 +1,394 @@
+"""Feedback pages: what a student gets back, in one file that opens anywhere and runs nothing.
+
+nbgrader makes the page (``GenerateFeedback``, configured in ``nbgrader_config.py``); here are the exporter
+that writes it in the course's template, and the preprocessor that keeps hidden tests out of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import html
+import logging
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import bleach  # type: ignore[import-untyped]
+import jinja2
+import markupsafe
+from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
+from docutils.utils.math import MathError  # type: ignore[import-untyped]
+from docutils.utils.math.latex2mathml import tex2mathml  # type: ignore[import-untyped]
+from nbconvert.exporters.html import HTMLExporter
+from nbconvert.filters.ansi import strip_ansi
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.converters import GenerateFeedback
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
+from nbgrader.utils import is_grade, is_solution, is_task
+from traitlets.config import Config
+
+from grading import gradebook, leaks, state
+from grading.course import Course
+from grading.errors import GradingError
+from grading.gradebook import Table
+
+TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = "course_feedback"
+
+#: What takes the place of a line that would show a hidden test.
+WITHHELD = "[a line of the hidden tests is left out here]"
+
+#: What a student's Markdown and output may consist of.
+_TAGS = frozenset(
+    """
+    a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure
+    h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre q s small span strong sub summary sup
+    table tbody td tfoot th thead tr u ul var
+    """.split()  # noqa: SIM905  (a list of fifty strings reads worse)
+)
+_ATTRIBUTES = {
+    "*": ["class", "title", "lang", "style"],
+    "a": ["href"],
+    "img": ["src", "alt", "width", "height"],
+    "td": ["colspan", "rowspan", "align"],
+    "th": ["colspan", "rowspan", "align", "scope"],
+    "ol": ["start"],
+}
+_STYLES = CSSSanitizer(
+    allowed_css_properties=[
+        "color",
+        "background-color",
+        "font-weight",
+        "font-style",
+        "text-align",
+        "white-space",
+    ]
+)
+_HEADING = re.compile(r"^#{1,4} +(.+?)[ #]*$", re.MULTILINE)
+_FRAME = re.compile(r"\s*(?:Cell )?In\s?\[(\d+)\]")
+
+
+class HideTests(NbGraderPreprocessor):
+    """Take hidden tests out of a graded notebook: out of the cells, the error reports and all other output.
+
+    The message of a check stays; so do the places in the student's own code that an error report names.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Work on a whole notebook, since a test may be shown in another cell's output."""
+        secret = hidden_lines(nb)
+        strip = ClearHiddenTests(parent=self)
+        for index, cell in enumerate(nb.cells):
+            graded = is_grade(cell) and not is_solution(cell)
+            if graded:
+                hidden = set(leaks.region(cell.source, "hidden test"))
+                strip.preprocess_cell(cell, resources, index)
+            if cell.cell_type != "code":
+                cell.source = _without(cell.source, secret)
+                continue
+            for output in cell.outputs:
+                if graded and output.output_type == "error":
+                    _shorten(output, cell.execution_count, hidden)
+                _clean_output(output, secret)
+            if not graded:
+                cell.source = _without(cell.source, secret)
+        return nb, resources
+
+
+def hidden_lines(nb: NotebookNode) -> set[str]:
+    """The telling lines of a graded notebook's hidden tests, which the student never had."""
+    cells = [cell.source for cell in nb.cells if is_grade(cell) and not is_solution(cell)]
+    shown = {line.strip() for source in cells for line in leaks.public(source)}
+    hidden = {line.strip() for source in cells for line in leaks.region(source, "hidden test")}
+    return {line for line in hidden - shown if len(line) >= leaks.TELLING}
+
+
+def _shorten(output: NotebookNode, count: int | None, hidden: set[str]) -> None:
+    """Leave of a test's error report its message, and where in the student's own cells it arose."""
+    own, failed = [], ""
+    for entry in output.traceback:
+        plain = strip_ansi(entry)
+        frame = _FRAME.match(plain)
+        if frame and int(frame[1]) != count:
+            own.append(entry)
+        elif frame:
+            failed = next((line for line in plain.splitlines() if line.lstrip().startswith("-")), "")
+    in_hidden = bool(failed) and any(line.strip() and line.strip() in failed for line in hidden)
+    message = f"{output.ename}: {output.evalue}".removesuffix(": ")
+    if in_hidden and not output.evalue:
+        message += " (in a hidden test, which tries your answer with other inputs)"
+    output.traceback = [*own, message]
+
+
+def _clean_output(output: NotebookNode, secret: set[str]) -> None:
+    if "text" in output:
+        output.text = _without(output.text, secret)
+    if "traceback" in output:
+        output.traceback = [_without(entry, secret) for entry in output.traceback]
+    for kind, content in output.get("data", {}).items():
+        if isinstance(content, str) and not kind.startswith("image/"):
+            output.data[kind] = _without(content, secret)
+
+
+def _without(text: str, secret: set[str]) -> str:
+    """The text with each line that holds a secret one replaced."""
+    if not secret or not leaks.found(strip_ansi(text), secret):
+        return text
+    lines = [WITHHELD if leaks.found(strip_ansi(line), secret) else line for line in text.split("\n")]
+    cleaned = "\n".join(lines)
+    # A secret may have been broken over lines or escapes in a way that only the whole shows.
+    return WITHHELD if leaks.found(strip_ansi(cleaned), secret) else cleaned
+
+
+class Marks(GetGrades):
+    """nbgrader's marks and comments, and with them what the page's head says: name, lateness, what waits."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Put the marks into the cells, and a summary into the resources."""
+        nb, resources = super().preprocess(nb, resources)
+        about = resources["nbgrader"]
+        with Gradebook(about["db_url"]) as book:
+            submission = book.find_submission(about["assignment"], about["student"])
+            name = f"{submission.student.first_name or ''} {submission.student.last_name or ''}".strip()
+            about["name"] = name or about["student"]
+            about["submitted"] = submission.timestamp
+            about["due"] = submission.duedate if submission.assignment.duedate else None
+            about["seconds_late"] = submission.total_seconds_late
+        about["questions"] = questions(nb)
+        titles = (title for cell in nb.cells if cell.cell_type == "markdown" for title in _headings(cell))
+        about["title"] = next(titles, about["notebook"])
+        return nb, resources
+
+    def _get_score(self, cell: NotebookNode, resources: Any) -> None:
+        super()._get_score(cell, resources)
+        about = resources["nbgrader"]
+        grade = self.gradebook.find_grade(
+            cell.metadata.nbgrader.grade_id, about["notebook"], about["assignment"], about["student"]
+        )
+        cell.metadata.nbgrader["waiting"] = bool(grade.needs_manual_grade)
+
+
+def questions(nb: NotebookNode) -> list[dict[str, Any]]:
+    """What got points, under the headings that the student knows, and in a word how it went."""
+    asked, heading = [], ""
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            heading = next(iter(_headings(cell)[-1:]), heading)
+        if not (is_grade(cell) or is_task(cell)):
+            continue
+        about = cell.metadata.nbgrader
+        score, most = about.get("score") or 0.0, about.get("points") or 0.0
+        went = "waiting" if about.get("waiting") else "full" if score >= most else "part" if score else "none"
+        about["went"], about["heading"] = went, heading or about.grade_id
+        asked.append(
+            {"id": about.grade_id, "heading": about.heading, "score": score, "points": most, "went": went}
+        )
+    return asked
+
+
+def _headings(cell: NotebookNode) -> list[str]:
+    """A Markdown cell's headings as plain text, without what stands in them in small print."""
+    return [
+        re.sub(r"<small>.*?</small>|<[^>]+>|[*`]", "", heading).strip()
+        for heading in _HEADING.findall(cell.source)
+    ]
+
+
+class FeedbackExporter(HTMLExporter):
+    """Write the page in the course's template: no script, nothing loaded, formulas as MathML."""
+
+    def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
+        # Said here, since nbgrader configures its own template for all exporters of HTML.
+        own = Config()
+        own.FeedbackExporter.template_name = TEMPLATE
+        own.FeedbackExporter.extra_template_basedirs = [str(TEMPLATES)]
+        own.FeedbackExporter.extra_template_paths = [str(TEMPLATES)]
+        settings = copy.deepcopy(config) if config else Config()
+        settings.merge(own)
+        super().__init__(config=settings, **kwargs)
+
+    def default_filters(self) -> Iterator[Any]:
+        """The filters that the template uses besides nbconvert's own."""
+        yield from super().default_filters()
+        yield ("safe_markdown", markdown)
+        yield ("safe_html", safe_html)
+        yield ("points", points)
+        yield ("data_address", data_address)
+
+
+class _Formulas(IPythonRenderer):
+    """Put formulas aside while the rest is cleaned."""
+
+    def __init__(self, attachments: dict[str, Any]) -> None:
+        super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
+        self.key = uuid.uuid4().hex
+        self.formulas: list[str] = []
+
+    def _aside(self, tex: str, block: bool) -> str:
+        self.formulas.append(mathml(tex, block))
+        return f"{self.key}-{len(self.formulas) - 1}."
+
+    def block_math(self, body: str) -> str:
+        return self._aside(body, True)
+
+    def multiline_math(self, text: str) -> str:
+        return self._aside(text.strip("$"), True)
+
+    def inline_math(self, body: str) -> str:
+        return self._aside(body, False)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        return self._aside(rf"\begin{{{name}}}{body}\end{{{name}}}", True)
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        if url.startswith("attachment:") and url.removeprefix("attachment:") not in self.attachments:
+            return html.escape(f"[a missing picture: {text or url}]")
+        return str(super().image(text, url, title))
+
+
+def markdown(source: str, attachments: dict[str, Any] | None = None) -> markupsafe.Markup:
+    r"""Markdown as harmless HTML.
+
+    >>> print(markdown("so *many* <script>alert(1)</script>").strip())
+    <p>so <em>many</em> &lt;script&gt;alert(1)&lt;/script&gt;</p>
+    >>> "<msup><mn>2</mn><mn>5</mn></msup></math>" in markdown("$2^5$")
+    True
+    """
+    renderer = _Formulas(attachments or {})
+    cleaned = str(safe_html(MarkdownWithMath(renderer=renderer).render(source)))
+    for number, formula in enumerate(renderer.formulas):
+        cleaned = cleaned.replace(f"{renderer.key}-{number}.", formula)
+    return markupsafe.Markup(cleaned)
+
+
+def mathml(tex: str, block: bool = False) -> str:
+    r"""A formula that browsers draw by themselves; what cannot be read as TeX is shown as it is.
+
+    >>> mathml(r"\frac{1}{2}").startswith("<math") and "<mfrac>" in mathml(r"\frac{1}{2}")
+    True
+    >>> mathml(r"\nosuch{1}")
+    '<code>\\nosuch{1}</code>'
+    """
+    try:
+        drawn = tex2mathml(html.unescape(tex), as_block=block)
+    except (MathError, SyntaxError, IndexError, AttributeError, ValueError):
+        return f"<code>{html.escape(html.unescape(tex))}</code>"
+    return re.sub(r">\s+<", "><", drawn).strip()
+
+
+def safe_html(text: str) -> markupsafe.Markup:
+    """HTML of which nothing can run, load or cover the page; what is not allowed is shown as text.
+
+    >>> print(safe_html('<b onclick="x()">28</b><img src="https://a.example/pixel">'))
+    <b>28</b><img>
+    """
+    text = re.sub(r"<style\b.*?</style\s*>", "", text, flags=re.DOTALL | re.IGNORECASE)
+    cleaned = bleach.Cleaner(
+        tags=_TAGS,
+        attributes=_allowed,
+        protocols=["http", "https", "mailto", "data"],
+        css_sanitizer=_STYLES,
+    ).clean(text)
+    return markupsafe.Markup(cleaned)
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if tag == "img" and name == "src":
+        return value.startswith(("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/svg+xml"))
+    if tag == "a" and name == "href":
+        return value.startswith(("http://", "https://", "mailto:", "#"))
+    return name in _ATTRIBUTES.get(tag, []) or name in _ATTRIBUTES["*"]
+
+
+def points(value: float | None) -> str:
+    """Points without needless digits.
+
+    >>> points(2.0), points(2.5), points(None)
+    ('2', '2.5', '0')
+    """
+    return f"{round(value or 0.0, 2):g}"
+
+
+def data_address(content: str, kind: str) -> str:
+    """A picture as an address that holds it: SVG is text in a notebook, other kinds are base64 already.
+
+    >>> data_address("<svg/>", "image/svg+xml")
+    'data:image/svg+xml;base64,PHN2Zy8+'
+    """
+    packed = (
+        base64.b64encode(content.encode()).decode() if kind == "image/svg+xml" else "".join(content.split())
+    )
+    return f"data:{kind};base64,{packed}"
+
+
+def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
+    """Bring the pages of an assignment up to date; return the students whose pages were made.
+
+    Call it inside :meth:`grading.course.Course.surroundings`.
+    """
+    assignment, made = table.assignment, []
+    with gradebook.opened(course) as book:
+        comments = {row.student: gradebook.comments(book, assignment, row.student) for row in table.rows}
+    for row in table.rows:
+        if not row.marks:
+            continue
+        note = course.folder / ".state" / "feedback" / assignment / f"{row.student}.json"
+        graded = course.autograded / row.student / assignment
+        expected = pages(course, assignment, row.student)
+        mark = state.fingerprint(
+            [graded, TEMPLATES, Path(__file__)], row, comments[row.student], table.points, table.due
+        )
+        if state.fresh(note, mark) and all(page.is_file() for page in expected):
+            continue
+        config = course.settings(assignment_id=assignment, student_id=row.student)
+        try:
+            directory = CourseDirectory(config=config, log=log)
+            GenerateFeedback(coursedir=directory, config=config, log=log, force=True).start()
+        except (NbGraderException, SystemExit) as error:
+            raise GradingError(
+                f"the feedback page of {row.student} could not be made; see {course.show(course.log)}"
+            ) from error
+        state.note(note, mark)
+        made.append(row.student)
+    return made
+
+
+def pages(course: Course, assignment: str, student: str) -> list[Path]:
+    """The pages that a student gets for an assignment."""
+    graded = course.autograded / student / assignment
+    return [course.feedback / student / assignment / f"{p.stem}.html" for p in sorted(graded.glob("*.ipynb"))]
+
+
+def write_index(course: Course, tables: Sequence[Table]) -> Path:
+    """A page for the instructor that leads to every student's page."""
+    entries = [
+        (
+            table,
+            [
+                (row, [p.relative_to(course.feedback) for p in pages(course, table.assignment, row.student)])
+                for row in table.rows
+            ],
+        )
+        for table in tables
+    ]
+    return render("feedback_index.html.j2", course.feedback / "index.html", entries=entries)
+
+
+def render(template: str, target: Path, **values: Any) -> Path:
+    """Fill one of the package's own page templates; everything is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["points"] = points
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(target.name + ".new")
+    new.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+    new.replace(target)
+    return target

@@ -1,0 +1,83 @@
+"""What students must not see, as lines of text, and the search for it.
+
+A line is *secret* where it stands in a solution or in a hidden test and nowhere in the released notebook;
+*telling* where it is long enough that nobody would write it by chance.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+#: The shortest line that counts as telling, without the space around it.
+TELLING = 16
+
+_REGIONS = {
+    "solution": ("BEGIN SOLUTION", "END SOLUTION"),
+    "hidden test": ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS"),
+    "marking scheme": ("BEGIN MARK SCHEME", "END MARK SCHEME"),
+}
+
+
+def region(source: str, kind: str) -> Iterator[str]:
+    r"""The lines inside all regions of this kind.
+
+    >>> list(region("a = 1\n### BEGIN SOLUTION\na = 2\n### END SOLUTION", "solution"))
+    ['a = 2']
+    """
+    begin, end = _REGIONS[kind]
+    inside = False
+    for line in source.splitlines():
+        if begin in line:
+            inside = True
+        elif end in line:
+            inside = False
+        elif inside:
+            yield line
+
+
+def public(source: str) -> Iterator[str]:
+    r"""The lines outside all regions, which the release shows.
+
+    >>> list(public("a = 1\n### BEGIN SOLUTION\na = 2\n### END SOLUTION"))
+    ['a = 1']
+    """
+    inside = False
+    for line in source.splitlines():
+        if any(begin in line for begin, _ in _REGIONS.values()):
+            inside = True
+        elif any(end in line for _, end in _REGIONS.values()):
+            inside = False
+        elif not inside:
+            yield line
+
+
+def secrets(notebook: Path, *kinds: str) -> set[str]:
+    """The secret, telling lines of a source notebook (of all kinds of region, or of those named)."""
+    cells = _cells(notebook)
+    shown = {line.strip() for cell in cells for line in public(cell)}
+    hidden = {line.strip() for cell in cells for kind in kinds or _REGIONS for line in region(cell, kind)}
+    return {line for line in hidden - shown if len(line) >= TELLING}
+
+
+def found(text: str, lines: Iterable[str]) -> list[str]:
+    """Which of the lines stand in a text, also where HTML or JSON has escaped them.
+
+    >>> found("<code>assert x &lt; 3 and y</code>", ["assert x < 3 and y", "assert y"])
+    ['assert x < 3 and y']
+    """
+    plain = html.unescape(text)
+    return sorted(line for line in lines if line in plain or line in text or json.dumps(line)[1:-1] in text)
+
+
+def marked(text: str) -> list[str]:
+    """The delimiters of regions that stand in a text: none may be left in what students get."""
+    return sorted(mark for pair in _REGIONS.values() for mark in pair if mark in text)
+
+
+def _cells(notebook: Path) -> list[str]:
+    content: Any = json.loads(notebook.read_text(encoding="utf-8"))
+    return ["".join(cell["source"]) for cell in content["cells"]]

@@ -1,0 +1,169 @@
+"""For the instructor: how the marks lie, which questions were hard, what needs a person; with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cnnlib.plots import style
+from grading.course import Course
+from grading.feedback import render
+from grading.gradebook import Question, Row, Table
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """How one question went: the mean share of its points, among those whose answers are marked."""
+
+    question: Question
+    share: float | None
+    full: int
+    part: int
+    none: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures behind the report of one assignment."""
+
+    table: Table
+    #: Totals in per cent of what can be reached, of all whose submission was graded.
+    percentages: tuple[float, ...]
+    difficulties: tuple[Difficulty, ...]
+    #: How many totals lie in each of :data:`BINS`.
+    counts: tuple[int, ...]
+    ungraded: tuple[Row, ...]
+    missing: tuple[Row, ...]
+    waiting: tuple[Row, ...]
+    late: tuple[Row, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """The mean total, in per cent."""
+        return float(np.mean(self.percentages)) if self.percentages else None
+
+    @property
+    def median(self) -> float | None:
+        """The middle total, in per cent."""
+        return float(np.median(self.percentages)) if self.percentages else None
+
+
+#: The edges of the bars of the distribution, in per cent; the last one holds 100 too.
+BINS = tuple(range(0, 101, 10))
+
+
+def summarise(table: Table) -> Summary:
+    """Count what the report shows."""
+    graded = [row for row in table.rows if row.marks]
+    percentages = [100 * row.total / table.points for row in graded] if table.points else []
+    counts, _ = np.histogram(np.clip(percentages, 0, 100), bins=BINS)
+    return Summary(
+        table=table,
+        percentages=tuple(percentages),
+        difficulties=tuple(_difficulty(question, graded) for question in table.questions),
+        counts=tuple(int(count) for count in counts),
+        ungraded=tuple(row for row in table.rows if row.status == "not graded"),
+        missing=tuple(row for row in table.rows if row.status == "not submitted"),
+        waiting=tuple(row for row in graded if row.waiting),
+        late=tuple(row for row in graded if row.seconds_late),
+    )
+
+
+def _difficulty(question: Question, rows: Sequence[Row]) -> Difficulty:
+    marks = [row.marks[question.name] for row in rows if question.name in row.marks]
+    marked = [mark.score for mark in marks if not mark.waiting]
+    full = sum(score >= question.points for score in marked)
+    part = sum(0 < score < question.points for score in marked)
+    return Difficulty(
+        question=question,
+        share=float(np.mean(marked)) / question.points if marked and question.points else None,
+        full=full,
+        part=part,
+        none=len(marked) - full - part,
+        waiting=len(marks) - len(marked),
+    )
+
+
+@style.styled
+def draw(summary: Summary) -> Figure:
+    """Both pictures: the distribution of totals, and the difficulty of each question."""
+    questions = summary.difficulties
+    figure = style.new_figure(height=3.1 + 0.34 * len(questions), width=7.2)
+    above, below = figure.subplots(2, 1, height_ratios=[2.3, 0.5 + 0.34 * len(questions)])
+
+    bars = above.bar(
+        BINS[:-1],
+        summary.counts,
+        width=np.diff(BINS),
+        align="edge",
+        color=style.COLOURS["third"],
+        edgecolor="white",
+    )
+    above.bar_label(bars, labels=[str(count) if count else "" for count in summary.counts], padding=2)
+    above.set_xticks(BINS)
+    above.set_xlabel("total, % of the points that can be reached")
+    above.set_ylabel("students")
+    above.set_ylim(0, max(summary.counts, default=0) * 1.25 + 0.5)
+    above.yaxis.get_major_locator().set_params(integer=True)
+    above.set_title(f"{summary.table.assignment}: {len(summary.percentages)} graded submissions", loc="left")
+    if summary.mean is not None:
+        above.axvline(summary.mean, color=style.COLOURS["highlight"], linestyle="--")
+        above.annotate(
+            f"mean {summary.mean:.0f} %",
+            (summary.mean, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if summary.mean > 50 else 4, -2),
+            textcoords="offset points",
+            ha="right" if summary.mean > 50 else "left",
+            va="top",
+            color=style.COLOURS["highlight"],
+        )
+
+    rows = np.arange(len(questions))
+    shares = [100 * (d.share or 0) for d in questions]
+    below.barh(rows, shares, color=style.COLOURS["output"], height=0.68)
+    for row, difficulty in zip(rows, questions, strict=True):
+        said = "not marked yet" if difficulty.share is None else f"{100 * difficulty.share:.0f} %"
+        below.annotate(
+            said, (100 * (difficulty.share or 0), row), (4, 0), textcoords="offset points", va="center"
+        )
+    below.set_yticks(rows, [f"{d.question.name} ({d.question.points:g})" for d in questions])
+    below.invert_yaxis()
+    below.set_xlim(0, 115)
+    below.set_xticks(range(0, 101, 20))
+    below.set_xlabel("mean share of the points, %  (short bar: hard question)")
+    return figure
+
+
+def describe(summary: Summary) -> str:
+    """The pictures in words, for those who do not see them."""
+    parts = [
+        f"Distribution of {len(summary.percentages)} totals by tenths of the points, from low to high: "
+        + ", ".join(str(count) for count in summary.counts)
+    ]
+    marked = [d for d in summary.difficulties if d.share is not None]
+    if marked:
+        hardest = min(marked, key=lambda d: d.share or 0.0)
+        parts.append(
+            f"the hardest question is {hardest.question.name}"
+            f" ({100 * (hardest.share or 0):.0f} % of its points)"
+        )
+    return "; ".join(parts) + "."
+
+
+def write(course: Course, tables: Sequence[Table]) -> Path:
+    """Write the page and a picture for each assignment; return the page."""
+    folder = course.folder / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for table in tables:
+        summary = summarise(table)
+        picture = folder / f"{table.assignment}.png"
+        draw(summary).savefig(picture, dpi=144, metadata={"Software": ""})
+        entries.append((summary, picture.name, describe(summary), f"{100 * table.points:g}"))
+    return render("report.html.j2", folder / "index.html", entries=entries)
