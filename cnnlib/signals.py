@@ -13,8 +13,8 @@ from cnnlib.errors import MissingExtraError, SizeError
 #: The recordings and what they hold.
 RECORDINGS = {
     "heartbeat": "an electrocardiogram of 1024 samples",
-    "sea_temperature": "how much warmer than usual the eastern tropical Pacific was, in degrees "
-    "Celsius, every three months from 1950 to 2015 (NOAA, Niño 3)",
+    "sea_temperature": "the surface temperature of the eastern tropical Pacific every three months "
+    "from 1950 to 2015, seasons included, scaled to mean 0 and standard deviation 1 (NOAA, ERSST v4)",
 }
 
 
@@ -24,7 +24,7 @@ def recording(name: str) -> NDArray[np.float64]:
     >>> recording("heartbeat").shape, recording("sea_temperature").shape
     ((1024,), (264,))
     """
-    if name not in RECORDINGS:
+    if not isinstance(name, str) or name not in RECORDINGS:
         raise SizeError(f"no recording {name!r}; there are {', '.join(RECORDINGS)}")
     try:
         import pywt.data

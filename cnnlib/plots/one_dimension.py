@@ -79,7 +79,7 @@ def products(window: ArrayLike, weights: ArrayLike) -> str:
     >>> products([3, 1], [-1, 1]), products([3, 1], [1, -1])
     ('−1·3 + 1·1 =', '1·3 + (−1)·1 =')
     """
-    terms = []
+    terms: list[str] = []
     for x, w in zip(np.ravel(window), np.ravel(weights), strict=True):
         factors = [number(w), number(x)]
         bracketed = [f"({f})" if f[0] == "\N{MINUS SIGN}" else f for f in factors]
@@ -144,7 +144,7 @@ def slide(
     """
     row, weights = _row(signal, "signal"), _row(kernel, "kernel")
     before, after = padding_amounts(len(row), len(weights), stride, padding)
-    outputs = (convolve if flip else correlate)(row, weights, stride, padding)
+    outputs = (convolve if flip else correlate)(row, weights, stride, [(before, after)])
     dropped = dropped_inputs(len(row), len(weights), stride, padding)
     weights = weights[::-1] if flip else weights
     padded = pad(row[None, :, None], [(before, after)])[0, :, 0]
@@ -332,7 +332,7 @@ def overlap(at: float = 1.5, step: float = 0.01) -> Figure:
     flipped = np.where(tau <= at, np.exp(-(at - tau)), 0)
     figure = style.new_figure(4.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    upper.fill_between(tau, push * flipped, color=_tint("output"), hatch="///", edgecolor="#777777")
+    upper.fill_between(tau, push * flipped, facecolor=_tint("output"), hatch="///", edgecolor="#555555")
     upper.plot(tau, push, color=style.COLOURS["third"])
     upper.plot(tau, flipped, color=style.COLOURS["highlight"], linestyle="--")
     upper.annotate("$f$", (0.5, 1.02), ha="center", va="bottom", color=style.COLOURS["third"])
