@@ -79,7 +79,7 @@ def stage(root: Path, target: Path, chapter: Path | None = None) -> list[Path]:
     """
     target.mkdir(parents=True)
     shutil.copy(root / "_config.yml", target)
-    shutil.copytree(root / "book" / "static", target / "static")
+    shutil.copytree(root / "book" / "static", target / "static", ignore=shutil.ignore_patterns("readme*"))
     shutil.copytree(root / "book" / "templates", target / "templates")
     shutil.copy(root / "book" / "references.bib", target)
     if chapter:
@@ -143,7 +143,8 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
         with tempfile.TemporaryDirectory(prefix=f".{site.name}-", dir=site.parent) as temporary:
             work = Path(temporary)
             notebooks = stage(root, work / "stage", chapter)
-            cache = caches / fingerprint(root, LIBRARY)[:16]
+            library = fingerprint(root, LIBRARY)
+            cache = caches / library[:16]
             try:
                 execute(notebooks, cache, say)
             except ExecutionError as error:
@@ -155,8 +156,9 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
             if _key(root, chapter) == key:
                 (html / STAMP).write_text(key + "\n")
             else:  # somebody edited meanwhile: show what there is, but let the next build make it anew
-                shutil.rmtree(cache, ignore_errors=True)
                 say("the sources changed during the build; build again")
+            if fingerprint(root, LIBRARY) != library:
+                shutil.rmtree(cache, ignore_errors=True)
             _replace(site, html)
         forget_others(cache)
     say(f"the site is in {_short(site)}, made in {time.monotonic() - start:.0f} s")

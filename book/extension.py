@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,32 @@ def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any
     buttons[:] = [group, *(b for b in buttons if b.get("label") != "download-buttons")]
 
 
+def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Mend what the writers of Sphinx leave behind for those who cannot see the page, and for phones."""
+    body = context.get("body")
+    if isinstance(body, str):
+        for old, new in _MENDS:
+            body = old.sub(new, body)
+        context["body"] = body
+    if 'name="description"' not in context.get("metatags", ""):
+        text = _DESCRIPTIONS.get(page, f"{context.get('title', page)}: {app.config.project}.")
+        context["metatags"] = (
+            context.get("metatags", "") + f'\n<meta name="description" content="{escape(text)}"/>'
+        )
+
+
+#: Roles that browsers do not know where docutils puts them, and tables that would widen a phone's page.
+_MENDS = [
+    (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
+    (re.compile(r' role="doc-biblioentry"'), ""),
+    (re.compile(r"(<table\b.*?</table>)", re.DOTALL), r'<div class="table-wrap">\1</div>'),
+]
+_DESCRIPTIONS = {
+    "search": "Search the course on convolutional neural networks.",
+    "genindex": "Index of the course on convolutional neural networks: where each term is explained.",
+}
+
+
 def copy_files(app: Sphinx, error: Exception | None) -> None:
     """Put MathJax and the executed notebooks beside the finished pages."""
     if error or app.builder.format != "html":
@@ -94,5 +122,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the above to Sphinx."""
     app.connect("config-inited", use_the_cache, priority=100)
     app.connect("html-page-context", offer_notebook, priority=900)
+    app.connect("html-page-context", tidy, priority=900)
     app.connect("build-finished", copy_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,1 +1,15 @@
-
+// Boxes that scroll sideways can be scrolled by keyboard: tables, formulas, outputs.
+(() => {
+  const boxes = ".bd-article .table-wrap, .bd-article mjx-container, .bd-article pre";
+  const mark = () => {
+    for (const box of document.querySelectorAll(boxes)) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  window.addEventListener("load", () => {
+    mark();
+    window.addEventListener("resize", mark);
+    window.MathJax?.startup?.promise?.then(mark);
+  });
+})();
