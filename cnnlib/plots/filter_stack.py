@@ -304,15 +304,17 @@ def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> F
         raise ShapeError(f"{len(names)} names for {filters} filters; give {filters} names")
     rows = -(-filters // 2)
     figure = new_figure(rows * (2.6 * maps.shape[0] / maps.shape[1] + 1.05))
-    figure.set_layout_engine("constrained", hspace=0.1)
-    grid = figure.add_gridspec(rows, 2)
+    heights = ((1, 0.24, 0.06) * rows)[:-1]  # map, kernels, gap
+    widths = (*(1,) * channels, 0.2, *(1,) * channels)
+    grid = figure.add_gridspec(len(heights), len(widths), height_ratios=heights, width_ratios=widths)
     for index, name in enumerate(names):
-        inner = grid[index // 2, index % 2].subgridspec(2, channels, height_ratios=(1, 0.22))
-        scale = float(np.abs(maps[..., index]).max()) or 1.0
-        _picture(figure.add_subplot(inner[0, :]), maps[..., index], (-scale, scale), name)
+        top, left = index // 2 * 3, index % 2 * (channels + 1)
+        shown, weight = maps[..., index], weights[..., index]
+        limit = float(np.abs(shown).max()) or 1.0
+        _picture(figure.add_subplot(grid[top, left : left + channels]), shown, (-limit, limit), name)
         for channel in range(channels):
-            axes = figure.add_subplot(inner[1, channel])
-            _kernel_picture(axes, weights[:, :, channel, index], np.abs(weights[..., index]).max())
+            axes = figure.add_subplot(grid[top + 1, left + channel])
+            _kernel_picture(axes, weight[..., channel], np.abs(weight).max())
     return figure
 
 
@@ -410,8 +412,6 @@ def _between(axes: Axes, sign: str) -> None:
 def _kernel_picture(axes: Axes, weights: NDArray, scale: float) -> None:
     """A kernel in greys: mid-grey is 0, white the largest weight, black its opposite."""
     limit = float(scale) or 1.0
-    height, width = weights.shape
-    bare(axes).pcolormesh(
-        weights, vmin=-limit, vmax=limit, cmap="gray", edgecolors=COLOURS["ink"], linewidth=0.4
-    )
-    axes.set(xlim=(0, width), ylim=(height, 0), aspect="equal")
+    axes.imshow(weights, cmap="gray", vmin=-limit, vmax=limit, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, linewidth=0.7)
