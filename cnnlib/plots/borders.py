@@ -40,6 +40,8 @@ WORDS = {
     "size": "{name}: {height}×{width}",
 }
 
+#: Charts are narrower than pictures, so that the page enlarges their text with them.
+CHART_WIDTH = 4.6
 #: A plate behind a number that stands on hatching.
 PLATE = {"facecolor": COLOURS["paper"], "edgecolor": "none", "pad": 1.5}
 
@@ -270,7 +272,7 @@ def coverage_maps(settings: Sequence[Setting]) -> Figure:
 def shrinking(size: int, kernel_sizes: Sequence[int]) -> Figure:
     """Plot the side of the feature map after each layer without padding, until the kernel no longer fits."""
     _need(kernel_sizes, "kernel_sizes")
-    figure = new_figure(3.3)
+    figure = new_figure(3.0, CHART_WIDTH)
     axes = figure.subplots()
     for kernel_size, marker in zip(kernel_sizes, "osD^v*" * len(kernel_sizes), strict=False):
         sides = sides_without_padding(size, kernel_size)
@@ -334,7 +336,7 @@ def frames(image: NDArray, amount: int, fillings: Mapping[str, tuple[str, float]
         )
         axes.set_xlim(-amount + grown - 0.5, width + amount + grown - 0.5)
         axes.set_ylim(height + amount + grown - 0.5, -amount + grown - 0.5)
-        axes.set_title(name)
+        axes.set_title(name, fontsize=13)
     return figure
 
 
@@ -352,7 +354,7 @@ def gallery(pictures: Mapping[str, NDArray]) -> Figure:
     top = max(float(picture.max()) for picture in pictures.values())
     for axes, (name, picture) in zip(panels, pictures.items(), strict=True):
         _show(axes, picture, top)
-        axes.set_title(name)
+        axes.set_title(name, fontsize=13)
     return figure
 
 
@@ -360,7 +362,7 @@ def gallery(pictures: Mapping[str, NDArray]) -> Figure:
 def error_profile(errors: Mapping[str, NDArray], rings: int) -> Figure:
     """Plot the mean of each picture of errors, ring by ring from the border inwards."""
     _need(errors, "errors")
-    figure = new_figure(3.4)
+    figure = new_figure(3.0, CHART_WIDTH)
     axes = figure.subplots()
     for (name, error), marker in zip(errors.items(), "osD^v*" * len(errors), strict=False):
         axes.plot(range(rings), ring_means(error, rings), marker=marker, label=name)
@@ -400,7 +402,7 @@ def to_scale(pictures: Mapping[str, NDArray]) -> Figure:
         height, width = picture.shape[:2]
         _show(axes, picture, extent=(x, x + width, y + height, y))
         words = WORDS["size"].format(name=name, height=height, width=width)
-        axes.text(x, y - 0.2 * label, words, va="bottom", fontsize=10.5)
+        axes.text(x, y - 0.2 * label, words, va="bottom", fontsize=12)
     axes.set_xlim(0, widest)
     axes.set_ylim(bottom, 0)
     return figure
