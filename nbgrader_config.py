@@ -61,11 +61,7 @@ c.StartedDays.maximum_percent = 50
 
 # Feedback pages: without hidden tests, without scripts, without anything loaded from elsewhere.
 c.GenerateFeedback.exporter_class = "grading.feedback.FeedbackExporter"
-c.GenerateFeedback.preprocessors = [
-    "grading.feedback.HideTests",
-    "grading.feedback.Marks",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
+c.GenerateFeedback.preprocessors = ["grading.feedback.HideTests", "grading.feedback.Marks"]
 
 # One line for what needs attention instead of twenty for what went well.
 c.Application.log_level = "WARNING"

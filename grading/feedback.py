@@ -32,6 +32,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
+from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
 from grading import gradebook, leaks, state
@@ -213,6 +214,21 @@ class FeedbackExporter(HTMLExporter):
         settings = copy.deepcopy(config) if config else Config()
         settings.merge(own)
         super().__init__(config=settings, **kwargs)
+
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+        """Make the page; nbgrader has taken the notebook's language out, which colours the code."""
+        nb.metadata.setdefault("language_info", {"name": "python", "pygments_lexer": "ipython3"})
+        page, resources = super().from_notebook_node(nb, resources, **kw)
+        return str(page), resources
+
+    def _init_resources(self, resources: Any) -> Any:
+        resources = super()._init_resources(resources)
+        light, dark = (
+            HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
+            for name in ("default", "github-dark")
+        )
+        resources["code_css"] = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+        return resources
 
     def default_filters(self) -> Iterator[Any]:
         """The filters that the template uses besides nbconvert's own."""
