@@ -1,0 +1,159 @@
+"""The student's path in a real JupyterLab: open, answer wrongly, read why, correct it, validate.
+
+A browser drives JupyterLab as a student would: by clicking cells, typing and pressing the toolbar's buttons.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.grading, pytest.mark.slow]
+
+ASSIGNMENT = "03-sizes-and-counts"
+NOTEBOOK = "sizes-and-counts.ipynb"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, root) -> Path:
+    """A student's own copy of the exercises."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copytree(root / "exercises" / ASSIGNMENT, folder / ASSIGNMENT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def jupyterlab(desk, tmp_path_factory) -> Iterator[str]:
+    """The address of a JupyterLab that serves the desk, with settings of its own."""
+    home = tmp_path_factory.mktemp("jupyter")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=", "--LabApp.news_url=None", "--ServerApp.port_retries=0"]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = os.environ | {name: str(home / name.lower()) for name in places}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    log = home / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=desk, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(address + "/api", server, log)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, f"JupyterLab ended:\n{log.read_text()[-2000:]}"
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+class Student:
+    """What a student does with mouse and keyboard."""
+
+    def __init__(self, page, address: str) -> None:
+        self.page = page
+        self.page.set_default_timeout(60_000)
+        self.page.goto(f"{address}/lab/tree/{ASSIGNMENT}/{NOTEBOOK}?reset")
+        self.page.get_by_role("button", name="Validate").wait_for()
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+
+    def cell(self, text: str):
+        """The first code cell that holds ``text``."""
+        return (
+            self.page.locator(".jp-Notebook .jp-CodeCell")
+            .filter(has=self.page.locator(".jp-InputArea", has_text=text))
+            .first
+        )
+
+    def replace(self, marker: str, source: str) -> None:
+        """Click the cell that holds ``marker``, type ``source`` over it, and run it."""
+        editor = self.cell(marker).locator(".cm-content")
+        editor.scroll_into_view_if_needed()
+        editor.click()
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(source)
+        self.page.keyboard.press("Control+Enter")
+
+    def run(self, marker: str) -> str:
+        """Run the cell that holds ``marker`` and read what it says."""
+        cell = self.cell(marker)
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        for _ in range(240):
+            now = prompt.inner_text()
+            if now != before and re.search(r"\[\d+\]", now):
+                break
+            time.sleep(0.25)
+        return cell.locator(".jp-OutputArea-output").all_inner_texts().__str__()
+
+    def validate(self) -> str:
+        """Press Validate and read the dialogue."""
+        self.page.get_by_role("button", name="Validate").click()
+        dialog = self.page.locator(".jp-Dialog")
+        dialog.wait_for(timeout=240_000)
+        text = dialog.inner_text()
+        dialog.get_by_role("button", name="Ok").click()
+        return text
+
+
+@pytest.fixture
+def student(chromium, jupyterlab) -> Iterator[Student]:
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    yield Student(page, jupyterlab)
+    page.close()
+
+
+def test_a_wrong_answer_is_explained_and_can_be_corrected(student):
+    check = 'Marks(globals())\nmarks.check("size_a"'.split("\n")[1]
+    student.replace("size_a = ...", "size_a = 23\nsize_b = ...")
+    said = student.run(check)
+    assert "+ 1" in said or "+1" in said, f"the slip behind 23 was not named: {said}"
+    assert "24" not in said, "the check gave the answer away"
+    student.replace("size_a = 23", "size_a = 24\nsize_b = ...")
+    assert "right" in student.run(check)
+
+
+def test_validate_says_what_is_open(student):
+    said = student.validate()
+    assert "failed" in said
+    assert "not answered yet" in said
+    assert "HIDDEN" not in said
+
+
+def test_validate_is_content_with_a_solved_notebook(chromium, jupyterlab, desk, root):
+    released = nbformat.read(desk / ASSIGNMENT / NOTEBOOK, as_version=4)
+    source = nbformat.read(root / "solutions" / ASSIGNMENT / NOTEBOOK, as_version=4)
+    answers = {cell.metadata.nbgrader.grade_id: cell.source for cell in source.cells}
+    for cell in released.cells:
+        if cell.metadata.nbgrader.solution:
+            lines = answers[cell.metadata.nbgrader.grade_id].splitlines()
+            cell.source = "\n".join(line for line in lines if "### " not in line)
+    nbformat.write(released, desk / ASSIGNMENT / NOTEBOOK)
+    page = chromium.new_page(viewport={"width": 1280, "height": 1000})
+    said = Student(page, jupyterlab).validate()
+    page.close()
+    assert "Success" in said, said
