@@ -33,8 +33,12 @@ def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
 
     Raises:
         DtypeError: complex numbers, objects, text.
+        ShapeError: nested lists of different lengths.
     """
-    values = np.asarray(array)
+    try:
+        values = np.asarray(array)
+    except ValueError:  # NumPy's own message speaks of sequences and elements
+        raise ShapeError(f"{name} is ragged: its rows differ in length; make them equally long") from None
     if values.dtype.kind == "f":
         return values
     if values.dtype.kind in "biu":
@@ -181,4 +185,4 @@ def convolve(
     >>> convolve([2, 3], [1, -1])               # the flip: compare with correlate
     array([ 2.,  1., -3.])
     """
-    return correlate(signal, np.flip(np.asarray(kernel)), stride, padding)
+    return correlate(signal, np.flip(as_floats(kernel, "kernel")), stride, padding)

@@ -21,8 +21,9 @@ from cnnlib.sizes import Padding, as_int
 
 def identity(size: int = 3) -> NDArray[np.float32]:
     """A single 1 in the middle: the picture comes out as it went in. ``size`` is odd."""
+    size = _odd(size)
     kernel = np.zeros((size, size), np.float32)
-    kernel[_odd(size) // 2, size // 2] = 1
+    kernel[size // 2, size // 2] = 1
     return kernel
 
 
@@ -32,15 +33,18 @@ def box(size: int = 3) -> NDArray[np.float32]:
     >>> float(box(5).sum())
     1.0
     """
-    return np.full((size, size), 1 / as_int(size, "size") ** 2, np.float32)
+    size = as_int(size, "size")
+    return np.full((size, size), 1 / size**2, np.float32)
 
 
 def gaussian(size: int = 5, sigma: float = 1.0) -> NDArray[np.float32]:
     """A bell of standard deviation ``sigma`` (in pixels), summing to 1. ``size`` is odd."""
-    if not sigma > 0:
-        raise SizeError(f"sigma must be above 0 pixels, not {sigma}")
-    distance = np.arange(size) - _odd(size) // 2
-    bell = np.exp(-0.5 * (distance / sigma) ** 2)
+    if not isinstance(sigma, (int, float, np.number)) or not sigma > 0:
+        raise SizeError(f"sigma must be above 0 pixels, not {sigma!r}")
+    size = _odd(size)
+    distance = np.arange(size) - size // 2
+    with np.errstate(over="ignore"):  # a vanishing sigma leaves the middle alone, which is right
+        bell = np.exp(-0.5 * (distance / sigma) ** 2)
     kernel = np.outer(bell, bell)
     return (kernel / kernel.sum()).astype(np.float32)
 
@@ -74,15 +78,16 @@ def _edges(edges: str, weight: int) -> NDArray[np.float32]:
     vertical = np.array([[-1, 0, 1], [-weight, 0, weight], [-1, 0, 1]], np.float32)
     diagonal = np.array([[-weight, -1, 0], [-1, 0, 1], [0, 1, weight]], np.float32)
     kernels = {"vertical": vertical, "horizontal": vertical.T.copy(), "diagonal": diagonal}
-    if edges not in kernels:
+    if not isinstance(edges, str) or edges not in kernels:
         raise SizeError(f"edges {edges!r} are unknown; use one of {', '.join(kernels)}")
     return kernels[edges]
 
 
 def _odd(size: int) -> int:
-    if as_int(size, "size") % 2 == 0:
-        raise SizeError(f"size {size} has no middle; use an odd size such as {size + 1}")
-    return size
+    number = as_int(size, "size")
+    if number % 2 == 0:
+        raise SizeError(f"size {number} has no middle; use an odd size such as {number + 1}")
+    return number
 
 
 def apply(

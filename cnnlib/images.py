@@ -11,7 +11,8 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.errors import MissingExtraError, ShapeError, SizeError
+from cnnlib.errors import DtypeError, MissingExtraError, ShapeError, SizeError
+from cnnlib.sizes import as_int
 
 #: The photographs: our name, scikit-image's, and what is to be seen.
 PHOTOGRAPHS = {
@@ -32,8 +33,6 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 @functools.cache
 def _load(name: str) -> NDArray[np.uint8]:
-    if name not in PHOTOGRAPHS:
-        raise SizeError(f"no photograph {name!r}; there are {', '.join(PHOTOGRAPHS)}")
     try:
         import skimage.data
     except ImportError:
@@ -56,6 +55,8 @@ def photograph(name: str, grey: bool = False) -> NDArray[np.uint8]:
     >>> photograph("cat").shape, photograph("cat", grey=True).shape
     ((300, 451, 3), (300, 451))
     """
+    if not isinstance(name, str) or name not in PHOTOGRAPHS:
+        raise SizeError(f"no photograph {name!r}; there are {', '.join(PHOTOGRAPHS)}")
     pixels = _load(name)
     if grey and pixels.ndim == 3:
         return np.rint(pixels @ LUMA).astype(np.uint8)
@@ -70,7 +71,10 @@ def to_floats(pixels: ArrayLike) -> NDArray[np.float32]:
     """
     values = np.asarray(pixels)
     if values.dtype != np.uint8:
-        raise SizeError(f"pixels have dtype {values.dtype}; only uint8 runs from 0 to 255")
+        raise DtypeError(
+            f"pixels have dtype {values.dtype}; only uint8 is known to run from 0 to 255, "
+            "so bring them to that range and convert them to uint8"
+        )
     return values.astype(np.float32) / np.float32(255)
 
 
@@ -80,7 +84,14 @@ def to_pixels(values: ArrayLike) -> NDArray[np.uint8]:
     >>> to_pixels([-0.3, 0.2, 1.7])
     array([  0,  51, 255], dtype=uint8)
     """
-    return np.rint(np.clip(np.asarray(values, float), 0, 1) * 255).astype(np.uint8)
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "biuf":
+        raise DtypeError(f"values have dtype {numbers.dtype}; pixels are made of real numbers from 0 to 1")
+    if np.isnan(numbers).any():
+        raise DtypeError(
+            f"{np.isnan(numbers).sum()} of {numbers.size} values are NaN, which no brightness stands for"
+        )
+    return np.rint(np.clip(numbers.astype(float), 0, 1) * 255).astype(np.uint8)
 
 
 def crop(image: NDArray, height: int, width: int) -> NDArray:
@@ -89,8 +100,15 @@ def crop(image: NDArray, height: int, width: int) -> NDArray:
     >>> crop(np.zeros((300, 451, 3)), 100, 150).shape
     (100, 150, 3)
     """
+    image = np.asarray(image)
+    if image.ndim < 2:
+        raise ShapeError(f"a picture has (height, width, ...), but this has shape {image.shape}")
+    height, width = as_int(height, "height"), as_int(width, "width")
     full = image.shape[:2]
     if height > full[0] or width > full[1]:
-        raise ShapeError(f"cannot cut {height}x{width} out of a picture of {full[0]}x{full[1]}")
+        raise ShapeError(
+            f"cannot cut {height}x{width} out of a picture of {full[0]}x{full[1]}; "
+            f"ask for at most {full[0]}x{full[1]}"
+        )
     top, left = (full[0] - height) // 2, (full[1] - width) // 2
     return image[top : top + height, left : left + width]

@@ -93,7 +93,11 @@ def conv_facts(input_shape: Sequence[int], filters: int, kernel_size: Any, **arg
 
 
 def pool_facts(input_shape: Sequence[int], pool_size: Any, **arguments: Any) -> LayerFacts:
-    """Shapes of Keras' ``MaxPooling1D``, ``2D`` or ``3D``, chosen by ``input_shape``."""
+    """Shapes of Keras' ``MaxPooling1D``, ``2D`` or ``3D``, chosen by ``input_shape``.
+
+    >>> pool_facts((1, 28, 28, 6), pool_size=2).output_shape
+    (1, 14, 14, 6)
+    """
     layer = _layer("MaxPooling", len(input_shape) - 2)
     return layer_facts(layer(pool_size, **arguments), input_shape)
 
@@ -107,7 +111,14 @@ def conv(
     groups: int = 1,
     bias: ArrayLike | None = None,
 ) -> NDArray:
-    """What a Keras convolution layer with these weights makes of ``inputs``; arguments as ours."""
+    """What a Keras convolution layer with these weights makes of ``inputs``.
+
+    Arguments, shapes and result are those of :func:`cnnlib.convolution.conv`, as far as Keras has them:
+    one to three spatial axes, and no stride together with dilation.
+
+    >>> conv([[[3.0], [1.0], [4.0]]], [[[1.0]], [[2.0]]]).ravel()
+    array([5., 9.])
+    """
     values, weights = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     rank = values.ndim - 2
     layer = _layer("Conv", rank)(
@@ -126,12 +137,20 @@ def conv(
 
 
 def max_pool(inputs: ArrayLike, pool_size: Any, strides: Any = None, padding: str = "valid") -> NDArray:
-    """What Keras' max pooling layer makes of ``inputs``."""
+    """What Keras' max pooling layer makes of ``inputs`` (batch, *spatial, channels).
+
+    >>> max_pool([[[1.0], [3.0], [2.0], [9.0]]], pool_size=2).ravel()
+    array([3., 9.])
+    """
     return _pool("MaxPooling", inputs, pool_size, strides, padding)
 
 
 def average_pool(inputs: ArrayLike, pool_size: Any, strides: Any = None, padding: str = "valid") -> NDArray:
-    """What Keras' average pooling layer makes of ``inputs``."""
+    """What Keras' average pooling layer makes of ``inputs`` (batch, *spatial, channels).
+
+    >>> average_pool([[[1.0], [3.0], [2.0], [9.0]]], pool_size=2).ravel()
+    array([2. , 5.5])
+    """
     return _pool("AveragePooling", inputs, pool_size, strides, padding)
 
 

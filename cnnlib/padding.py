@@ -12,13 +12,14 @@ circular  [2 3 1 2 3 1 2]
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlib.errors import ShapeError, SizeError
-from cnnlib.sizes import Padding, PerAxis, padding_amounts, per_axis, split_padding
+from cnnlib.errors import DtypeError, ShapeError, SizeError
+from cnnlib.sizes import Padding, PerAxis, as_shape, padding_amounts, per_axis, split_padding
 
 #: The values that may be put around the edge, in the words of this library and of NumPy.
 PAD_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect", "circular": "wrap"}
@@ -45,9 +46,11 @@ def pad(
     Raises:
         SizeError: an unknown mode, a negative amount, or an empty axis that has nothing to repeat.
         ShapeError: not as many pairs as spatial axes.
+        DtypeError: a constant that the dtype of ``inputs`` cannot hold.
     """
     if mode not in PAD_MODES:
         raise SizeError(f"padding mode {mode!r} is unknown; use one of {', '.join(PAD_MODES)}")
+    inputs, amounts = np.asarray(inputs), as_shape(amounts, "amounts")
     if len(amounts) != inputs.ndim - 2:
         raise ShapeError(
             f"{len(amounts)} pairs of padding for {inputs.ndim - 2} spatial axes "
@@ -60,8 +63,23 @@ def pad(
         raise SizeError(f"shape {inputs.shape} has nothing to repeat; pad it by a constant")
     widths = [(0, 0), *pairs, (0, 0)]
     if mode == "constant":
-        return np.pad(inputs, widths, mode="constant", constant_values=value)
+        return np.pad(inputs, widths, mode="constant", constant_values=_constant(value, inputs.dtype))
     return np.pad(inputs, widths, mode=PAD_MODES[mode])  # type: ignore[call-overload]
+
+
+def _constant(value: float, dtype: np.dtype) -> float:
+    """Return ``value``, or say that ``dtype`` cannot hold it (an 8-bit image would wrap -1 to 255)."""
+    if not isinstance(value, (numbers.Real, np.bool_)):
+        raise DtypeError(f"padding value must be one real number, not {value!r}")
+    number = float(value)
+    if dtype.kind in "biu":
+        least, most = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if not (least <= number <= most and number.is_integer()):
+            raise DtypeError(
+                f"padding value {value} is no whole number from {least} to {most}, as {dtype} needs; "
+                "convert the inputs to float32"
+            )
+    return number
 
 
 def amounts_for(
@@ -76,6 +94,7 @@ def amounts_for(
     >>> amounts_for((6, 6), kernel_size=3, strides=2, padding="same")
     [(0, 1), (0, 1)]
     """
+    spatial = as_shape(spatial, "spatial")
     rank = len(spatial)
     return [
         padding_amounts(n, k, s, p, d)

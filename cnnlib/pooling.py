@@ -64,8 +64,12 @@ def average_pool(
 
 
 def global_max_pool(inputs: ArrayLike) -> NDArray:
-    """The largest value of each feature map: (batch, *spatial, channels) to (batch, channels)."""
-    values = as_floats(inputs, "inputs")
+    """The largest value of each feature map: (batch, *spatial, channels) to (batch, channels).
+
+    >>> global_max_pool(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[6., 7.]])
+    """
+    values = _feature_maps(inputs)
     return values.max(axis=tuple(range(1, values.ndim - 1)))
 
 
@@ -75,8 +79,20 @@ def global_average_pool(inputs: ArrayLike) -> NDArray:
     >>> global_average_pool(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[3., 4.]])
     """
-    values = as_floats(inputs, "inputs")
+    values = _feature_maps(inputs)
     return values.mean(axis=tuple(range(1, values.ndim - 1)))
+
+
+def _feature_maps(inputs: ArrayLike) -> NDArray[np.floating]:
+    """The inputs as floats, (batch, *spatial, channels), with something in every map."""
+    values = as_floats(inputs, "inputs")
+    if values.ndim < 3:
+        raise ShapeError(
+            f"inputs of shape {values.shape} cannot be pooled; they need (batch, *spatial, channels)"
+        )
+    if 0 in values.shape[1:-1]:
+        raise SizeError(f"feature maps of shape {values.shape[1:-1]} are empty; there is nothing to pool")
+    return values
 
 
 def _pool_windows(
@@ -87,12 +103,8 @@ def _pool_windows(
     filling: float,
 ) -> NDArray:
     """The windows to pool: a view (batch, *output, *pool_size, channels)."""
-    values = as_floats(inputs, "inputs")
+    values = _feature_maps(inputs)
     rank = values.ndim - 2
-    if rank < 1:
-        raise ShapeError(
-            f"inputs of shape {values.shape} cannot be pooled; they need (batch, *spatial, channels)"
-        )
     steps = pool_size if strides is None else strides
     amounts = amounts_for(values.shape[1:-1], pool_size, steps, padding)
     output_shape(values.shape, pool_size, None, steps, amounts)  # raises before anything is padded

@@ -31,4 +31,4 @@ def recording(name: str) -> NDArray[np.float64]:
     except ImportError:
         raise MissingExtraError("PyWavelets", "data") from None
     values = pywt.data.ecg() if name == "heartbeat" else pywt.data.nino()[1]
-    return np.asarray(values, np.float64)
+    return np.array(values, np.float64)  # a copy: PyWavelets keeps one for all callers

@@ -66,6 +66,22 @@ def per_axis(value: PerAxis, rank: int, name: str, minimum: int = 1) -> tuple[in
     return tuple(as_int(v, name, minimum) for v in values)
 
 
+def as_shape(value: Any, name: str) -> tuple[Any, ...]:
+    """Return ``value`` as a tuple, or say that it needs an entry for each axis.
+
+    >>> as_shape([5, 5], "kernel_size")
+    (5, 5)
+    >>> as_shape(5, "kernel_size")
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.ShapeError: kernel_size must have one number for each axis, such as (5, 5), not 5
+    """
+    if isinstance(value, str) or not hasattr(value, "__iter__") or getattr(value, "shape", None) == ():
+        example = (value, value) if isinstance(value, int) else (5, 5)
+        raise ShapeError(f"{name} must have one number for each axis, such as {example}, not {value!r}")
+    return tuple(value)
+
+
 def effective_kernel_size(kernel_size: int, dilation: int = 1) -> int:
     """The inputs that a kernel spans once gaps of ``dilation`` - 1 lie between its weights.
 
@@ -145,10 +161,11 @@ def output_size(
         spread = f" spread over {span} by dilation {dilation}" if dilation > 1 else ""
         padded = f" with padding {before} + {after}" if before or after else ""
         lacking = -(-(span - size) // 2)
+        largest = (size + before + after - 1) // dilation + 1
+        smaller = f" or use a kernel of at most {largest}" if largest > 0 else ""
         raise SizeError(
             f"kernel {kernel_size}{spread} does not fit into input {size}{padded}; "
-            f"pad by at least {lacking} on each side or use a kernel of at most "
-            f"{(size + before + after - 1) // dilation + 1 if size + before + after else 0}"
+            f"pad by at least {lacking} on each side{smaller}"
         )
     return room // stride + 1
 
@@ -177,8 +194,8 @@ def split_padding(padding: Padding, rank: int) -> tuple[str | int | tuple[int, i
     >>> split_padding("same", 2), split_padding((1, (0, 2)), 2)
     (('same', 'same'), (1, (0, 2)))
     """
-    if isinstance(padding, str) or not hasattr(padding, "__len__"):
-        return (padding,) * rank
+    if isinstance(padding, str) or not hasattr(padding, "__len__") or getattr(padding, "shape", None) == ():
+        return (padding,) * rank  # type: ignore[return-value]
     entries = tuple(padding)  # type: ignore[arg-type]
     if len(entries) != rank:
         raise ShapeError(
@@ -209,12 +226,16 @@ def output_shape(
         SizeError: the kernel does not fit along an axis (the message names the axis).
         ShapeError: there are not as many values as axes.
     """
-    if len(input_shape) < 3:
+    shape = as_shape(input_shape, "input_shape")
+    if len(shape) < 3:
         raise ShapeError(
-            f"input shape {tuple(input_shape)} has {len(input_shape)} axes; "
+            f"input shape {shape} has {len(shape)} axes; "
             "it needs (batch, at least one spatial axis, channels)"
         )
-    batch, *spatial, channels = input_shape
+    batch, *spatial, channels = shape
+    if batch is not None:  # Keras leaves the batch open
+        as_int(batch, "batch", minimum=0)
+    as_int(channels, "channels", minimum=0)
     rank = len(spatial)
     kernels = per_axis(kernel_size, rank, "kernel_size")
     steps = per_axis(strides, rank, "strides")
@@ -240,7 +261,7 @@ def kernel_shape(kernel_size: Sequence[int], channels: int, filters: int, groups
     Raises:
         ShapeError: groups does not divide both channels and filters.
     """
-    size = tuple(as_int(k, "kernel_size") for k in kernel_size)
+    size = tuple(as_int(k, "kernel_size") for k in as_shape(kernel_size, "kernel_size"))
     channels, filters = as_int(channels, "channels"), as_int(filters, "filters")
     groups = as_int(groups, "groups")
     for what, count in (("channels", channels), ("filters", filters)):
@@ -289,7 +310,7 @@ def conv_macs(
     10
     """
     out = output_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
-    size = per_axis(kernel_size, len(input_shape) - 2, "kernel_size")
+    size = per_axis(kernel_size, len(out) - 2, "kernel_size")
     one_filter = conv_weights(size, input_shape[-1], filters, groups) // filters
     return one_filter * math.prod(out)
 

@@ -31,6 +31,7 @@ def sliding_windows(
     Raises:
         SizeError: a window does not fit along an axis.
     """
+    inputs = np.asarray(inputs)
     rank = inputs.ndim - 2
     output_shape(inputs.shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
     kernels = per_axis(kernel_size, rank, "kernel_size")
