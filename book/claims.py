@@ -43,7 +43,7 @@ _RESULT = re.compile(
     r"(?:\s|[*_`$({\[−-]|\\(?:mathbf|boldsymbol|text|left|big)\b)*$"
 )
 _CODE_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_SETTING = re.compile(r"\$\s*[A-Za-z](?:_(?:\w|\{[^}]*\}))?\s*=\s*\d\s*\$")
+_SETTING = re.compile(r"\$\s*[FkSPDNmt](?:_(?:\w|\{[^}]*\}))?\s*=\s*\d\s*\$")
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ _NOT_NUMBERS = [
         (r"https?://\S+", False),
         (r"\[\^[^\]]*\]", False),  # footnotes
         (r"^[ \t]*(?:>[ \t]*)?\d+[.)](?=\s)", False),  # the numeral of a list
-        (r"(?<=[A-Za-z][-‑])\d+(?![.,]?\d)", False),  # VGG-16
+        (r"(?<=[A-Za-z][-‑])(?<!\d[eE]-)\d+(?![.,]?\d)", False),  # VGG-16
         (r"(?<![\d.])\d+-(?:D|d)\b", False),  # 2-D
         (r"\\(?:hspace|vspace|kern|mspace|rule)\*?\{[^}]*\}|\\\\\[[^\]]*\]", False),
         (r"_\{?\d+\}?", False),  # an index
@@ -79,7 +79,7 @@ class Written:
             return value is None and self.value is None
         if self.value == value:
             return True
-        if abs(self.value - value) <= 1e-9 * abs(value):
+        if not isinstance(value, int) and abs(self.value - value) <= 1e-12 * abs(value):
             return True
         rounded = not self.exact and (self.decimals > 0 or len(self.text.strip("0")) > 1 or self.unit != 1)
         whole = isinstance(value, int) and self.unit == 1
