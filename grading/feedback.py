@@ -32,7 +32,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
-from pygments.formatters import HtmlFormatter
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from traitlets.config import Config
 
 from grading import gradebook, leaks, state
@@ -215,11 +215,10 @@ class FeedbackExporter(HTMLExporter):
         settings.merge(own)
         super().__init__(config=settings, **kwargs)
 
-    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[str, Any]:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, Any]:
         """Make the page; nbgrader has taken the notebook's language out, which colours the code."""
         nb.metadata.setdefault("language_info", {"name": "python", "pygments_lexer": "ipython3"})
-        page, resources = super().from_notebook_node(nb, resources, **kw)
-        return str(page), resources
+        return super().from_notebook_node(nb, resources, **kw)
 
     def _init_resources(self, resources: Any) -> Any:
         resources = super()._init_resources(resources)

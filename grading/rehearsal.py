@@ -62,24 +62,20 @@ def place(root: Path = ROOT) -> Path:
 
 def rehearse(root: Path = ROOT) -> tuple[Course, bool]:
     """Grade the rehearsal class unless nothing changed since; return the course and whether it was graded."""
-    folder = place(root)
-    course = Course.load(root, folder)
-    source = root / "tests" / "class"
-    stamp = folder / "complete.json"
-    mark = state.fingerprint(
-        [
-            course.solutions,
-            course.exercises,
-            source,
-            root / "cnnlib",
-            root / "grading",
-            root / "nbgrader_config.py",
-            root / "requirements.lock",
-        ]
-    )
+    course = Course.load(root, place(root))
+    waiting = f"waiting for another rehearsal in {course.show(course.folder)} …"
+    with state.locked(course.folder.with_suffix(".lock"), lambda: run.say(waiting)):
+        return course, _rehearse(course)
+
+
+def _rehearse(course: Course) -> bool:
+    root, source = course.root, course.root / "tests" / "class"
+    stamp = course.folder / "complete.json"
+    parts = [course.solutions, course.exercises, source, root / "cnnlib", root / "grading"]
+    mark = state.fingerprint([*parts, root / "nbgrader_config.py", root / "requirements.lock"])
     if state.fresh(stamp, mark):
-        run.say(f"the rehearsal class is graded, and nothing has changed since ({course.show(folder)})")
-        return course, False
+        run.say(f"the rehearsal class is graded; nothing has changed since ({course.show(course.folder)})")
+        return False
     rehearsal = Rehearsal.read(source)
     differing = release.differing(course, course.find(rehearsal.assignment))
     if differing:
@@ -88,8 +84,8 @@ def rehearse(root: Path = ROOT) -> tuple[Course, bool]:
             f"{course.show(course.solutions)} would release today ({', '.join(differing)}); "
             "run: python -m grading release"
         )
-    if folder.exists():
-        shutil.rmtree(folder)
+    if course.folder.exists():
+        shutil.rmtree(course.folder)
     started = time.monotonic()
     run.say(f"rehearsing {rehearsal.assignment} with {len(rehearsal.students)} students …")
     hand_in(course, rehearsal)
@@ -100,9 +96,10 @@ def rehearse(root: Path = ROOT) -> tuple[Course, bool]:
         )
     mark_by_hand(course, rehearsal)
     run.write_all(course, rehearsal.assignment)
-    state.note(stamp, mark, seconds=round(time.monotonic() - started, 1))
-    run.say(f"the rehearsal took {time.monotonic() - started:.0f} s")
-    return course, True
+    seconds = time.monotonic() - started
+    state.note(stamp, mark, seconds=round(seconds, 1))
+    run.say(f"the rehearsal took {seconds:.0f} s")
+    return True
 
 
 def hand_in(course: Course, rehearsal: Rehearsal) -> None:

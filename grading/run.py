@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,12 @@ class Outcome:
 def say(text: str) -> None:
     """Print at once, so that progress shows."""
     print(text, flush=True)
+
+
+def locked(course: Course) -> AbstractContextManager[None]:
+    """One run at a time for a class."""
+    waiting = f"waiting for another run in {course.show(course.folder)} …"
+    return state.locked(course.folder / ".state" / "lock", lambda: say(waiting))
 
 
 def autograde(course: Course, assignment: str, students: Sequence[str] = ()) -> Outcome:
@@ -134,8 +141,9 @@ def grade(course: Course, assignment: str, students: Sequence[str] = ()) -> Outc
             f"note: {course.show(course.exercises / assignment)} is not what {course.show(course.solutions)} "
             f"would release today ({', '.join(differing)}); run: python -m grading release {assignment}"
         )
-    outcome = autograde(course, assignment, students)
-    write_all(course, assignment)
+    with locked(course):
+        outcome = autograde(course, assignment, students)
+        write_all(course, assignment)
     return outcome
 
 

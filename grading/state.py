@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock; two runs at a time must be avoided by hand there
+    fcntl = None
 
 _LEAVE_OUT = {"__pycache__", ".ipynb_checkpoints", ".DS_Store"}
 
@@ -45,6 +53,23 @@ def note(stamp: Path, mark: str, **more: Any) -> None:
     new = stamp.with_name(stamp.name + ".new")
     new.write_text(json.dumps({"fingerprint": mark, **more}), encoding="utf-8")
     new.replace(stamp)
+
+
+@contextlib.contextmanager
+def locked(file: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let one process at a time do this; call ``waiting`` where another is at it.
+
+    The lock goes with the process that holds it, however that ends.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a") as handle:
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def forget(stamp: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -93,6 +94,8 @@ class Tiny:
     """A checkout with one tiny assignment, and hands to work it with."""
 
     name = "01-tiny"
+    #: What grading said, where a fixture has graded it.
+    outcome: Any = None
 
     def __init__(self, root: Path, config: Path) -> None:
         self.root = root
@@ -105,6 +108,12 @@ class Tiny:
     def course(self) -> Course:
         """The course as its configuration says."""
         return Course.load(self.root)
+
+    def release(self) -> None:
+        """Make the exercises."""
+        from grading.release import release
+
+        release(self.course, self.name)
 
     def edit(self, change: Callable[[nbformat.NotebookNode], None]) -> None:
         """Change the instructor's notebook."""
@@ -125,12 +134,22 @@ class Tiny:
         return folder
 
 
+@pytest.fixture(scope="session")
+def new_course(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Callable[[], Tiny]:
+    """Make a small course, in a folder whose name holds a space."""
+
+    def make() -> Tiny:
+        place = tmp_path_factory.mktemp("course") / "a course"
+        place.mkdir()
+        return Tiny(place, root / "nbgrader_config.py")
+
+    return make
+
+
 @pytest.fixture
-def small(tmp_path: Path, root: Path) -> Tiny:
-    """A small course, in a folder whose name holds a space."""
-    place = tmp_path / "a course"
-    place.mkdir()
-    return Tiny(place, root / "nbgrader_config.py")
+def small(new_course: Callable[[], Tiny]) -> Tiny:
+    """A small course for one test."""
+    return new_course()
 
 
 @pytest.fixture(scope="session")

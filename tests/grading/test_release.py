@@ -101,10 +101,6 @@ def told_in_a_comment(notebook) -> None:
     notebook.metadata.note = "    return n // 2  # the floor of the half"
 
 
-def stray_mark(notebook) -> None:
-    notebook.cells[0].source += "\nEND HIDDEN TESTS"
-
-
 @pytest.mark.parametrize(
     ("harm", "words"),
     [

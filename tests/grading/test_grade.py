@@ -1,0 +1,223 @@
+"""A small class graded for real: marks, regrades, points by hand, what is skipped, what cannot be graded."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading import gradebook, run, task
+from grading.course import Course
+from grading.errors import GradingError
+
+pytestmark = [pytest.mark.grading, pytest.mark.slow]
+
+HALVE = "def halve(n):\n    return n // 2"
+
+
+@pytest.fixture(scope="module")
+def klass(new_course):
+    """Ada is right, Bo partly, Cy empty, Di cannot be read, Eve hands in another file, Fay nothing."""
+    small = new_course()
+    small.release()
+    small.hand_in("ada", size="answer = 28", halve=HALVE, why="Each window needs room.")
+    small.hand_in(
+        "bo", "2026-03-10 12:00:00 UTC", size="answer = 27", halve="def halve(n):\n    return n / 2"
+    )
+    small.hand_in("cy")
+    (small.hand_in("di") / "tiny.ipynb").write_text("<<<<<<< HEAD\n{}")
+    folder = small.hand_in("eve")
+    (folder / "tiny.ipynb").rename(folder / "tiny (1).ipynb")
+    course = small.course
+    with course.surroundings(), gradebook.opened(course) as book:
+        book.update_or_create_assignment(small.name, duedate=datetime(2026, 3, 9, 18))
+        book.update_or_create_student("fay", first_name="Fay", last_name="=Lee")
+    small.outcome = run.grade(course, small.name)
+    return small
+
+
+def table(course: Course) -> gradebook.Table:
+    (found,) = run.tables(course)
+    return found
+
+
+def row(course: Course, student: str) -> gradebook.Row:
+    return next(r for r in table(course).rows if r.student == student)
+
+
+def rows_of(course: Course, student: str) -> list[tuple]:
+    """All that the gradebook holds of a student, as the database has it."""
+    with sqlite3.connect(course.gradebook) as database:
+        return database.execute(
+            "select c.name, g.auto_score, g.manual_score, g.extra_credit, g.needs_manual_grade, n.id, g.id, "
+            "n.late_submission_penalty, a.timestamp from grade g join base_cell c on g.cell_id = c.id "
+            "join submitted_notebook n on g.notebook_id = n.id "
+            "join submitted_assignment a on n.assignment_id = a.id where a.student_id = ? order by c.name",
+            (student,),
+        ).fetchall()
+
+
+def test_marks(klass) -> None:
+    marks = {r.student: {q: m.score for q, m in r.marks.items()} for r in table(klass.course).rows}
+    assert marks["ada"] == {"size-test": 2, "halve-test": 3, "why": 0}
+    assert marks["bo"] == {"size-test": 0.5, "halve-test": 0, "why": 0}
+    assert marks["cy"] == {"size-test": 0, "halve-test": 0, "why": 0}
+    assert marks["di"] == marks["eve"] == marks["fay"] == {}
+
+
+def test_status_of_each(klass) -> None:
+    status = {r.student: r.status for r in table(klass.course).rows}
+    assert status == {
+        "ada": "waiting",
+        "bo": "graded",
+        "cy": "graded",
+        "di": "not graded",
+        "eve": "not graded",
+        "fay": "not submitted",
+    }
+
+
+def test_what_cannot_be_graded_is_told_and_harms_nobody(klass) -> None:
+    assert klass.outcome.problems.keys() == {"di", "eve"}
+    assert "not a notebook that can be read" in klass.outcome.problems["di"]
+    assert klass.outcome.problems["eve"] == "tiny.ipynb is missing; there is tiny (1).ipynb"
+    assert klass.outcome.graded.keys() == {"ada", "bo", "cy"}
+
+
+def test_late_costs_a_tenth_for_the_day_begun(klass) -> None:
+    late = row(klass.course, "bo")
+    assert late.seconds_late == 18 * 3600
+    assert late.penalty == pytest.approx(0.05)
+    assert late.total == pytest.approx(0.45)
+    assert row(klass.course, "ada").penalty == 0
+
+
+def test_the_csv_has_a_line_for_everyone(klass) -> None:
+    text = (klass.course.folder / "marks" / f"{klass.name}.csv").read_text(encoding="utf-8-sig")
+    lines = {line["student"]: line for line in csv.DictReader(io.StringIO(text))}
+    assert lines.keys() == {"ada", "bo", "cy", "di", "eve", "fay"}
+    assert lines["fay"]["last name"] == "'=Lee"
+    assert lines["ada"]["waits for a person"] == "why"
+    assert float(lines["bo"]["total"]) == pytest.approx(row(klass.course, "bo").total)
+
+
+def test_what_is_unchanged_is_not_graded_again(klass, capsys) -> None:
+    outcome = run.autograde(klass.course, klass.name)
+    assert outcome.unchanged == ["ada", "bo", "cy"]
+    assert not outcome.graded
+    assert "3 of 5 submissions are graded and unchanged" in capsys.readouterr().out
+
+
+def test_a_result_that_is_gone_is_made_again(klass) -> None:
+    shutil.rmtree(klass.course.autograded / "cy")
+    assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
+
+
+def test_an_interrupted_grading_is_not_taken_for_finished(klass, monkeypatch) -> None:
+    task.stamp(klass.course, klass.name, "cy").unlink()
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(task.Autograde, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run.autograde(klass.course, klass.name, ["cy"])
+    assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
+
+
+def test_regrading_keeps_all_as_it_was(klass) -> None:
+    course = klass.course
+    with course.surroundings(), gradebook.opened(course) as book:
+        gradebook.give(book, klass.name, "ada", "why", 0.5)
+        comment = book.find_comment("why", "tiny", klass.name, "ada")
+        comment.manual_comment = "Nearly: say **why**."
+        book.db.commit()
+    run.tables(course)
+
+    def all_of_it() -> tuple[object, ...]:
+        graded = course.autograded / "ada" / klass.name / "tiny.ipynb"
+        page = course.feedback / "ada" / klass.name / "tiny.html"
+        run.write_feedback(course, [klass.name])
+        return rows_of(course, "ada"), *(hashlib.sha256(f.read_bytes()).hexdigest() for f in (graded, page))
+
+    before = all_of_it()
+    task.stamp(course, klass.name, "ada").unlink()
+    assert run.autograde(course, klass.name, ["ada"]).graded.keys() == {"ada"}
+    assert all_of_it() == before
+    assert row(course, "ada").marks["why"] == gradebook.Mark(None, 0.5, 0.0, False)
+    assert "Nearly: say <strong>why</strong>." in (
+        course.feedback / "ada" / klass.name / "tiny.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_a_changed_answer_is_looked_at_again(klass) -> None:
+    course = klass.course
+    klass.hand_in("hal", size="answer = 28", why="One reason.")
+    run.autograde(course, klass.name, ["hal"])
+    with course.surroundings(), gradebook.opened(course) as book:
+        gradebook.give(book, klass.name, "hal", "why", 1)
+    klass.hand_in("hal", size="answer = 27", why="One reason.")
+    run.autograde(course, klass.name, ["hal"])
+    assert row(course, "hal").waiting == []
+    assert row(course, "hal").total == 1.5
+    klass.hand_in("hal", size="answer = 27", why="Another reason.")
+    run.autograde(course, klass.name, ["hal"])
+    assert row(course, "hal").waiting == ["why"]
+    assert row(course, "hal").marks["why"].manual == 1
+
+
+def test_points_given_later_are_penalised_too(klass) -> None:
+    course = klass.course
+    klass.hand_in("ida", "2026-03-10 12:00:00 UTC", size="answer = 28", halve=HALVE, why="Because.")
+    run.autograde(course, klass.name, ["ida"])
+    assert row(course, "ida").penalty == pytest.approx(0.5)
+    with course.surroundings(), gradebook.opened(course) as book:
+        gradebook.give(book, klass.name, "ida", "why", 1)
+    assert row(course, "ida").penalty == pytest.approx(0.6)
+    assert row(course, "ida").total == pytest.approx(5.4)
+
+
+def test_more_points_than_there_are_cannot_be_given(klass) -> None:
+    with (
+        klass.course.surroundings(),
+        gradebook.opened(klass.course) as book,
+        pytest.raises(GradingError, match="2 points of 1 cannot be given"),
+    ):
+        gradebook.give(book, klass.name, "ada", "why", 2)
+
+
+def test_a_deleted_test_and_a_changed_one_are_put_back(klass) -> None:
+    folder = klass.hand_in("jo", size="answer = 28", halve="def halve(n):\n    return 0")
+    file = folder / "tiny.ipynb"
+    notebook = nbformat.read(file, as_version=4)
+    notebook.cells = [c for c in notebook.cells if c.id != "size-test"]
+    next(c for c in notebook.cells if c.id == "halve-test").source = "pass"
+    nbformat.write(notebook, file)
+    run.autograde(klass.course, klass.name, ["jo"])
+    assert {q: m.score for q, m in row(klass.course, "jo").marks.items()} == {
+        "size-test": 2,
+        "halve-test": 0,
+        "why": 0,
+    }
+
+
+def test_nothing_outside_the_class_is_touched(klass) -> None:
+    """The student's code sees a home for settings inside the class folder, and leaves nothing elsewhere."""
+    names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
+    report = f"import json, os\nprint(json.dumps({{name: os.environ[name] for name in {names}}}))"
+    klass.hand_in("kit", size=report)
+    run.autograde(klass.course, klass.name, ["kit"])
+    graded = nbformat.read(klass.course.autograded / "kit" / klass.name / "tiny.ipynb", as_version=4)
+    shown = json.loads(next(c for c in graded.cells if c.id == "size").outputs[0].text)
+    assert all(Path(place).is_relative_to(klass.course.folder) for place in shown.values()), shown
+    there = {p.name for p in klass.root.iterdir()}
+    assert there == {"nbgrader_config.py", "solutions", "exercises", "class"}
