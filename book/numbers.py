@@ -20,7 +20,7 @@ WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
-_PLAIN = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?"
+_PLAIN = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?"
 _NUMBER = re.compile(
     rf"(?<![\w.^\\])(?:(?P<over>\d+)/(?P<under>\d+)(?![\d.])"
     rf"|(?P<digits>{_PLAIN})(?:e(?P<e>[-+]?\d+)|\s*(?:×|\\times|\\cdot)\s*10\^\{{?(?P<power>[-−]?\d+)\}}?)?"
