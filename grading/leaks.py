@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 #: The shortest line that counts as telling, without the space around it.
 TELLING = 16
+
+_TAG = re.compile(r"<[^<>]*>")
 
 _REGIONS = {
     "solution": ("BEGIN SOLUTION", "END SOLUTION"),
@@ -64,18 +67,37 @@ def secrets(notebook: Path, *kinds: str) -> set[str]:
 
 
 def found(text: str, lines: Iterable[str]) -> list[str]:
-    """Which of the lines stand in a text, also where HTML or JSON has escaped them.
+    """Which of the lines stand in a text, also where HTML has coloured and escaped them, or JSON.
 
-    >>> found("<code>assert x &lt; 3 and y</code>", ["assert x < 3 and y", "assert y"])
+    >>> found("<b>assert</b> x <i>&lt;</i> 3 and y", ["assert x < 3 and y", "assert y"])
     ['assert x < 3 and y']
     """
-    plain = html.unescape(text)
-    return sorted(line for line in lines if line in plain or line in text or json.dumps(line)[1:-1] in text)
+    texts = [text, html.unescape(text), html.unescape(_TAG.sub("", text))]
+    return sorted(
+        line
+        for line in lines
+        if any(line in each for each in texts) or any(written in text for written in _as_json(line))
+    )
+
+
+def search(folder: Path, lines: Iterable[str]) -> dict[Path, list[str]]:
+    """The files of a folder in which some of the lines stand, and which."""
+    wanted = list(lines)
+    seen = {}
+    for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+        there = found(file.read_bytes().decode("utf-8", errors="replace"), wanted)
+        if there:
+            seen[file] = there
+    return seen
 
 
 def marked(text: str) -> list[str]:
     """The delimiters of regions that stand in a text: none may be left in what students get."""
     return sorted(mark for pair in _REGIONS.values() for mark in pair if mark in text)
+
+
+def _as_json(line: str) -> tuple[str, str]:
+    return json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1]
 
 
 def _cells(notebook: Path) -> list[str]:

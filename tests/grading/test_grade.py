@@ -18,7 +18,7 @@ from grading import gradebook, run, task
 from grading.course import Course
 from grading.errors import GradingError
 
-pytestmark = [pytest.mark.grading, pytest.mark.slow]
+pytestmark = [pytest.mark.grading, pytest.mark.slow, pytest.mark.xdist_group("small class")]
 
 HALVE = "def halve(n):\n    return n // 2"
 
