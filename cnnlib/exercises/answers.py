@@ -89,8 +89,14 @@ class Number:
 
     @staticmethod
     def same(first: Any, second: Any) -> bool:
-        """Compare two read numbers."""
-        return bool(first == second)
+        """Compare two read numbers: whole ones exactly, fractions to two decimals.
+
+        >>> Number.same(54.25, 54.2537), Number.same(54, 54.004)
+        (True, False)
+        """
+        if type(first) is int or type(second) is int:
+            return type(first) is type(second) and first == second
+        return bool(abs(first - second) < 0.01)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,8 @@ class Array:
         else:
             raise FormError(say("type-array", type=_type_name(value)))
         if self.ndim is not None and array.ndim != self.ndim:
-            raise FormError(say("axes", given=array.ndim, shape=array.shape, count=self.ndim))
+            given = "1 axis" if array.ndim == 1 else f"{array.ndim} axes"
+            raise FormError(say("axes", given=given, shape=array.shape, count=self.ndim))
         for number in array.ravel()[~np.isfinite(array.ravel())][:1]:
             raise FormError(say("nan", value=number))
         return array

@@ -291,7 +291,7 @@ def _try(  # noqa: PLR0911
     try:
         value = case.kind.form.read(result)
     except FormError as error:
-        problem = str(error).replace("your answer", "the result").replace("your ", "the ")
+        problem = str(error).replace("your answer", "its result").replace("your array", "its array")
         return _Outcome(case, None, say("form-call", call=call, problem=problem))
     if (
         type(result) is np.ndarray

@@ -243,6 +243,7 @@ def _roll_pool(dice: Dice) -> dict[str, Any]:
         "input_shape": (dice.roll(24, 96), dice.roll(24, 96), 2 * dice.roll(4, 48)),
         "pool_size": dice.roll(2, 3),
         "strides": 2,
+        "padding": dice.pick((0, 0, 0, 1)),
     }
 
 

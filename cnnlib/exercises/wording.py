@@ -68,7 +68,7 @@ SAY = {
     "batch": "your shape has {given} numbers, the batch among them. Leave the batch out: ({axes}).",
     "fraction-in-shape": "{value} in your shape is not a whole number of at least 0.",
     "ragged": "the rows of your array are not of equal length.",
-    "axes": "your array has {given} axes (shape {shape}); {count} are asked for.",
+    "axes": "your array has {given} (shape {shape}); {count} are asked for.",
     "shape": "your array has shape {shape}; that is not how many places the kernel has. Count them again.",
     # functions
     "not-a-function": "{name} is of type {type}; a function is asked for.",
@@ -95,7 +95,7 @@ SAY = {
     "not-built": "{name} does not know its input shape yet. Start it with keras.Input(shape=…).",
     "model-input": "the input shape is {given}; {wanted} is asked for.",
     "model-layers": "the model has {given} layers (keras.Input not counted); {count} are asked for.",
-    "layer-kind": "layer {number} is a {given}; a {wanted} is asked for.",
+    "layer-kind": "layer {number} is {given}, where {wanted} is asked for.",
     "layer-shape": "layer {number}, {layer}, makes {given}; the table asks for {wanted}.",
     "layer-count": "layer {number}, {layer}, has {given:,} parameters; the table asks for {wanted:,}.",
     "layer-weights": "layer {number}, {layer}, has the right count but not the weights of a plain "
