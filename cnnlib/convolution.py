@@ -8,6 +8,7 @@ arrays, told apart by the flip.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.errors import DtypeError, ShapeError
 from cnnlib.padding import amounts_for, pad
-from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape
+from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis
 from cnnlib.windows import sliding_windows
 
 #: The windows that are laid out side by side for one matrix product, in bytes: about a core's cache.
 BLOCK_BYTES = 1 << 20
+#: … but never fewer than this many, so that a deep kernel is not read anew for every few places.
+BLOCK_PLACES = 256
+#: A matrix with this many columns multiplies at full speed; a narrower one is widened.
+WIDE_ENOUGH = 64
 
 
 def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
@@ -84,42 +89,79 @@ def conv(
     array([ 5.,  9.,  6., 11., 23.])
     """
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
-    dtype = np.result_type(inputs, kernel)
+    dtype = np.result_type(inputs, kernel).newbyteorder("=")
     rank = _check_shapes(inputs, kernel, groups)
     kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
-    amounts = amounts_for(inputs.shape[1:-1], kernel_size, strides, padding, dilation_rate)
-    output_shape(inputs.shape, kernel_size, filters, strides, amounts, dilation_rate)  # raises early
-    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
-    windows = sliding_windows(padded, kernel_size, strides, dilation_rate)
-    outputs = np.empty((*windows.shape[: rank + 1], filters), dtype)
+    steps = per_axis(strides, rank, "strides")
+    gaps = per_axis(dilation_rate, rank, "dilation_rate")
+    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
+    outputs = np.empty(output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps), dtype)
     shift = _check_bias(bias, filters, dtype)
-    depth, width = kernel.shape[-2], filters // groups
+    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
+    kernel = kernel.astype(dtype, copy=False)
+
+    copies = _copies(padded, outputs.shape, gaps, groups)
+    if copies > 1:  # the same weights for several neighbouring places at once
+        kernel, shift = _widen(kernel, copies, steps[-1]), np.tile(shift, copies)
+        steps = (*steps[:-1], steps[-1] * copies)
+    before, across = outputs.shape[:-2], outputs.shape[-2]
+    places = outputs.reshape(*before, across // copies, copies * filters)  # copies are filters for now
+
+    depth, width = kernel.shape[-2], kernel.shape[-1] // groups
     for group in range(groups):
-        chosen = slice(group * width, (group + 1) * width)
-        _multiply_blocks(
-            windows[..., group * depth : (group + 1) * depth],
-            kernel[..., chosen].reshape(-1, width).astype(dtype, copy=False),
-            outputs[..., chosen],
-            shift[chosen],
-        )
+        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
+        windows = sliding_windows(padded[..., seen], kernel.shape[:rank], steps, gaps)
+        _multiply_blocks(windows, kernel[..., chosen].reshape(-1, width), shift[chosen], places[..., chosen])
     return outputs
 
 
-def _multiply_blocks(windows: NDArray, matrix: NDArray, outputs: NDArray, bias: NDArray) -> None:
-    """Write windows @ matrix + bias into outputs, some rows of the output at a time.
+def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray, outputs: NDArray) -> None:
+    """Write windows @ matrix + bias into outputs, some images or some rows of one image at a time.
 
     Only one block of windows is ever copied, so that memory stays near that of the output. (Laying
     out all windows at once, im2col, takes as many times the input as the kernel has weights.)
     """
-    rank = outputs.ndim - 2
-    row_bytes = max(windows[0, 0].nbytes, 1) if windows.size else 1
-    rows = max(1, BLOCK_BYTES // row_bytes)
-    for item in range(windows.shape[0]):
-        for start in range(0, windows.shape[1], rows):
-            block = windows[item, start : start + rows]
-            places = block.shape[:rank]
-            product = block.reshape(math.prod(places), -1) @ matrix
-            outputs[item, start : start + rows] = (product + bias).reshape(*places, -1)
+    batch, height, *row = windows.shape
+    row_bytes = max(math.prod(row) * windows.itemsize, 1)
+    row_places = math.prod(outputs.shape[2:-1])
+    rows = max(BLOCK_BYTES // row_bytes, BLOCK_PLACES // row_places, 1)
+    images = max(rows // height, 1)
+    for item in range(0, batch, images):
+        for start in range(0, height, rows):
+            block = slice(item, item + images), slice(start, start + rows)
+            product = outputs[block].reshape(-1, matrix.shape[1])  # a view: the block is contiguous
+            np.matmul(windows[block].reshape(-1, matrix.shape[0]), matrix, out=product)
+            product += bias
+
+
+def _copies(padded: NDArray, shape: Sequence[int], gaps: Sequence[int], groups: int) -> int:
+    """How many neighbouring places along the last axis are worth computing in one product.
+
+    Few filters make a thin matrix, which multiplies slowly. The zeros in the wider one would spread NaN
+    and infinity to the neighbours, so that it is for finite inputs alone.
+    """
+    *_, places, filters = shape
+    most = min(places, WIDE_ENOUGH // filters)
+    copies = max((n for n in range(1, most + 1) if places % n == 0), default=1)
+    if copies == 1 or groups > 1 or gaps[-1] > 1:
+        return 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        return copies if np.isfinite(padded.sum()) else 1
+
+
+def _widen(kernel: NDArray, copies: int, stride: int) -> NDArray:
+    """The kernel beside itself, each copy ``stride`` further right: a strip of its Toeplitz matrix.
+
+    >>> _widen(np.array([1, 2]).reshape(2, 1, 1), copies=3, stride=1)[:, 0].T
+    array([[1, 2, 0, 0],
+           [0, 1, 2, 0],
+           [0, 0, 1, 2]])
+    """
+    *before, size, channels, filters = kernel.shape
+    wide = np.zeros((*before, (copies - 1) * stride + size, channels, copies, filters), kernel.dtype)
+    for copy in range(copies):
+        wide[..., copy * stride : copy * stride + size, :, copy, :] = kernel
+    return wide.reshape(*wide.shape[:-2], copies * filters)
 
 
 def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:

@@ -80,6 +80,17 @@ def test_blocks_of_any_size_give_the_same(problem, block_bytes):
     expected = conv(inputs, kernel, **arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution, "BLOCK_BYTES", block_bytes)
+        patch.setattr(convolution, "BLOCK_PLACES", 1)
+        np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+
+
+@given(problems(), st.sampled_from([1, 2, 7, 1_000]))
+def test_kernels_of_any_breadth_give_the_same(problem, wide_enough):
+    """One place in a product or as many as there are."""
+    inputs, kernel, arguments = problem
+    expected = conv(inputs, kernel, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "WIDE_ENOUGH", wide_enough)
         np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
 
 
@@ -246,6 +257,18 @@ def test_infinite_and_missing_values_stay_where_they_are():
     inputs[0, 4] = np.nan
     outputs = conv(inputs, np.ones((3, 1, 1)))[0, :, 0]
     np.testing.assert_array_equal(np.isnan(outputs), [False, False, True, True, True, False, False])
+    inputs[0, 4] = np.inf
+    outputs = conv(inputs, np.ones((3, 1, 1)))[0, :, 0]
+    np.testing.assert_array_equal(outputs, [0, 0, np.inf, np.inf, np.inf, 0, 0])
+    outputs = conv(np.zeros((1, 9, 1)), np.ones((3, 1, 1)), padding=1, pad_value=np.nan)[0, :, 0]
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(outputs)), [0, 8])
+
+
+def test_sums_too_large_for_the_dtype_are_no_error_before_their_time():
+    """Inputs whose total overflows, where no window's does."""
+    inputs = np.full((1, 40, 1), 3e37, np.float32)
+    outputs = conv(inputs, np.array([1, -1], np.float32).reshape(2, 1, 1))
+    np.testing.assert_array_equal(outputs, 0)
 
 
 @pytest.mark.parametrize(
