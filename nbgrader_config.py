@@ -64,4 +64,4 @@ c.GenerateFeedback.exporter_class = "grading.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["grading.feedback.HideTests", "grading.feedback.Marks"]
 
 # One line for what needs attention instead of twenty for what went well.
-c.Application.log_level = "WARNING"
+c.Application.log_level = "WARN"

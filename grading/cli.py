@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def _run(options: argparse.Namespace, root: Path) -> int:
+    # Matplotlib's cache, where no home may be there to write to.
+    os.environ.setdefault("MPLCONFIGDIR", str(root / ".cache" / "matplotlib"))
     # Loaded here, since nbgrader takes seconds and `--help` should not.
     from grading import rehearsal, run
 
@@ -84,7 +87,7 @@ def _run(options: argparse.Namespace, root: Path) -> int:
         outcome = run.grade(course, course.find(options.assignment), options.student)
         if outcome.problems:
             raise GradingError(
-                f"{len(outcome.problems)} submissions need a person before they can be graded: "
+                f"{run.some(len(outcome.problems), 'submission')} could not be graded: "
                 + ", ".join(sorted(outcome.problems))
             )
         return 0
@@ -104,7 +107,7 @@ def _release(course: Course, wanted: Sequence[str]) -> int:
         raise GradingError(f"{course.show(course.solutions)} holds no assignment")
     for number, name in enumerate(names, 1):
         changed = release.release(course, name)
-        said = f"{len(changed)} changed: {', '.join(changed)}" if changed else "unchanged"
+        said = f"changed: {', '.join(changed)}" if changed else "unchanged"
         run.say(f"[{number}/{len(names)}] {course.show(course.exercises / name)}  {said}")
     for name in release.strays(course):
         run.say(

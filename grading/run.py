@@ -23,6 +23,15 @@ class Outcome:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+def some(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> some(1, "page"), some(2, "page")
+    ('1 page', '2 pages')
+    """
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Print at once, so that progress shows."""
     print(text, flush=True)
@@ -53,7 +62,7 @@ def autograde(course: Course, assignment: str, students: Sequence[str] = ()) -> 
     stale = [s for s in wanted if not _fresh(course, assignment, s)]
     outcome.unchanged = [s for s in wanted if s not in stale]
     if outcome.unchanged:
-        say(f"{len(outcome.unchanged)} of {len(wanted)} submissions are graded and unchanged")
+        say(f"{len(outcome.unchanged)} of {some(len(wanted), 'submission')} graded and unchanged")
     if not stale:
         return outcome
     with course.surroundings() as log:
@@ -62,7 +71,7 @@ def autograde(course: Course, assignment: str, students: Sequence[str] = ()) -> 
         started = time.monotonic()
         for number, student in enumerate(stale, 1):
             _one(course, assignment, student, outcome, log, f"[{number}/{len(stale)}]")
-        say(f"graded {len(outcome.graded)} submissions in {time.monotonic() - started:.0f} s")
+        say(f"graded {some(len(outcome.graded), 'submission')} in {time.monotonic() - started:.0f} s")
     return outcome
 
 
@@ -111,7 +120,7 @@ def write_feedback(course: Course, assignments: Sequence[str] = ()) -> Path:
             made += len(feedback.generate(course, table, log))
     index = feedback.write_index(course, tables(course))
     there = sum(bool(row.marks) for table in found for row in table.rows)
-    say(f"feedback  {course.show(index)}  ({there} pages, {made} of them new)")
+    say(f"feedback  {course.show(index)}  ({some(there, 'page')}, {made} new)")
     return index
 
 
@@ -122,7 +131,8 @@ def write_marks(course: Course, assignments: Sequence[str] = ()) -> list[Path]:
         file = course.folder / "marks" / f"{table.assignment}.csv"
         export.write(table, file)
         files.append(file)
-        say(f"marks     {course.show(file)}  ({len(table.rows)} students, {len(table.questions)} questions)")
+        held = f"{some(len(table.rows), 'student')}, {some(len(table.questions), 'question')}"
+        say(f"marks     {course.show(file)}  ({held})")
     return files
 
 

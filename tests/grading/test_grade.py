@@ -6,8 +6,11 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -113,7 +116,7 @@ def test_what_is_unchanged_is_not_graded_again(klass, capsys) -> None:
     outcome = run.autograde(klass.course, klass.name)
     assert outcome.unchanged == ["ada", "bo", "cy"]
     assert not outcome.graded
-    assert "3 of 5 submissions are graded and unchanged" in capsys.readouterr().out
+    assert "3 of 5 submissions graded and unchanged" in capsys.readouterr().out
 
 
 def test_a_result_that_is_gone_is_made_again(klass) -> None:
@@ -221,3 +224,25 @@ def test_nothing_outside_the_class_is_touched(klass) -> None:
     assert all(Path(place).is_relative_to(klass.course.folder) for place in shown.values()), shown
     there = {p.name for p in klass.root.iterdir()}
     assert there == {"nbgrader_config.py", "solutions", "exercises", "class"}
+
+
+def test_plain_nbgrader_does_the_same_with_the_same_configuration(klass) -> None:
+    course = klass.course
+    before = rows_of(course, "cy")
+    page = course.feedback / "cy" / klass.name / "tiny.html"
+    with course.surroundings():
+        environment = dict(os.environ)
+    for verb in ("autograde", "generate_feedback"):
+        done = subprocess.run(
+            [sys.executable, "-m", "nbgrader", verb, klass.name, "--student", "cy", "--force"],
+            cwd=klass.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert rows_of(course, "cy") == before
+    text = page.read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in text
+    assert "hidden_expectation" not in text
