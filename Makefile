@@ -36,7 +36,7 @@ course: environment ## build the website, release the exercises, grade the rehea
 	@echo "The course stands."
 	@echo "  website          build/site/index.html            read it: make serve"
 	@echo "  exercises        exercises/                       work them: make lab"
-	@echo "  marks            build/rehearsal/marks.csv        of the rehearsal class"
+	@echo "  marks            build/rehearsal/marks/           of the rehearsal class: a CSV an assignment"
 	@echo "  summary          build/rehearsal/report/          open index.html in a browser"
 	@echo "  feedback         build/rehearsal/feedback/        one page a student"
 	@echo "  gradebook        build/rehearsal/gradebook.db     SQLite, nbgrader's own format"
