@@ -205,3 +205,72 @@ def test_a_students_file_with_a_slip_is_named(tmp_path: Path, change: str, words
     (tmp_path / "students" / "ada.toml").write_text(change)
     with pytest.raises(GradingError, match=words):
         Rehearsal.read(tmp_path)
+
+
+ADA = """
+first_name = "Ada"
+last_name = "Kim"
+submitted = 2026-03-11T18:00:00+09:00
+about = "A function that divides."
+[cells]
+halve = "def halve(n):\\n    return n // 2"
+why = "Because."
+[manual]
+why = 1
+"""
+EVE = 'first_name = "Eve"\nlast_name = "Park"\nabout = "Hands in nothing."'
+
+
+@pytest.fixture
+def play(small):
+    """A small course with a rehearsal class of its own."""
+    students = small.root / "tests" / "class" / "students"
+    students.mkdir(parents=True)
+    (students.parent / "class.toml").write_text(f'assignment = "{small.name}"\ndue = 2026-03-09T18:00:00Z')
+    (students / "ada.toml").write_text(ADA)
+    (students / "eve.toml").write_text(EVE)
+    small.release()
+    return small
+
+
+def test_it_is_done_once_and_again_when_something_changed(play) -> None:
+    course, graded = rehearse(play.root)
+    assert graded
+    (found,) = run.tables(course)
+    ada, eve = found.rows
+    assert (ada.total, ada.penalty, ada.seconds_late) == (3.2, 0.8, 39 * 3600)
+    assert eve.status == "not submitted"
+    assert rehearse(play.root) == (course, False)
+
+    left_over = course.folder / "left over"
+    left_over.touch()
+    (play.root / "tests" / "class" / "students" / "eve.toml").write_text(
+        EVE + "\nsubmitted = 2026-03-09T18:15:00Z"
+    )
+    assert rehearse(play.root)[1]
+    assert not left_over.exists()
+    (found,) = run.tables(course)
+    assert (found.rows[1].status, found.rows[1].penalty, found.rows[1].total) == ("graded", 0, 0)
+
+
+def test_an_interrupted_one_is_not_taken_for_finished(play, monkeypatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "write_report", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rehearse(play.root)
+    assert rehearse(play.root)[1]
+
+
+def test_exercises_that_are_out_of_date_are_not_rehearsed(play) -> None:
+    play.edit(lambda notebook: notebook.cells[0].update(source="# Changed"))
+    with pytest.raises(GradingError, match="run: python -m grading release"):
+        rehearse(play.root)
+
+
+def test_an_answer_to_no_question_is_named(play) -> None:
+    (play.root / "tests" / "class" / "students" / "ada.toml").write_text(ADA.replace("halve =", "third ="))
+    with pytest.raises(GradingError, match=r"ada answers third, which tiny\.ipynb does not ask"):
+        rehearse(play.root)
