@@ -26,6 +26,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from book.execute import ExecutionError, execute, forget_others, is_notebook
+from book.notebooks import export_all
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What the site is made from, and what the outputs of notebooks are made from besides their cells.
@@ -140,6 +141,8 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
         if is_fresh(site, key):
             say(f"the site in {_short(site)} is up to date")
             return site
+        for left in site.parent.glob(f".{site.name}-*"):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f".{site.name}-", dir=site.parent) as temporary:
             work = Path(temporary)
             notebooks = stage(root, work / "stage", chapter)
@@ -151,6 +154,7 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
                 raise BuildError(str(error)) from None
             say("rendering the pages")
             html = render(root, work / "stage", work, cache, strict=chapter is None)
+            export_all(notebooks, work / "stage", cache, html / "notebooks")
             if chapter and chapter.stem != "index":
                 shutil.copy(html / f"{chapter.stem}.html", html / "index.html")
             if _key(root, chapter) == key:

@@ -6,25 +6,30 @@ folder named after everything else that its outputs hang on: the library, the lo
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.executors.utils import single_nb_execution
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 #: Seconds that one cell may take.
 TIMEOUT = 180
 #: Notebooks run side by side; each has a kernel of its own.
 JOBS = min(2, os.cpu_count() or 1)
 
+T = TypeVar("T")
 Say = Callable[[str], None]
+#: A chapter, its notebook with outputs, the seconds it took, and what went wrong.
+Ran = tuple[Path, Any, float, str]
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -51,17 +56,12 @@ def execute(chapters: Iterable[Path], cache_folder: Path, say: Say) -> int:
         return 0
     say(f"running {len(pending)} notebook{'s' * (len(pending) > 1)}, {JOBS} at a time")
     failures = []
-    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        futures = {pool.submit(_run, notebook, path.parent): path for path, notebook in pending}
-        for future in concurrent.futures.as_completed(futures):
-            path, (result, seconds) = futures[future], future.result()
-            if result.err:
-                failures.append(_told(path, result.err))
-                say(f"  {path.name} failed after {seconds:.1f} s")
-                continue
-            bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": seconds})
+    for path, notebook, seconds, trouble in _wait_for(_run_all(pending, say)):
+        if trouble:
+            failures.append(_told(path, trouble))
+        else:
+            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            say(f"  {path.name} took {seconds:.1f} s")
     if failures:
         raise ExecutionError("\n\n".join(failures))
     return len(pending)
@@ -89,19 +89,47 @@ def _cached(cache: Any, notebook: Any) -> bool:
     return True
 
 
-def _run(notebook: Any, folder: Path) -> tuple[Any, float]:
-    start = time.monotonic()
-    result = single_nb_execution(
+def _wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Finish asynchronous work; in another thread where this one is busy with such work already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def _run_all(pending: Iterable[tuple[Path, Any]], say: Say) -> list[Ran]:
+    free = asyncio.Semaphore(JOBS)
+
+    async def run(path: Path, notebook: Any) -> Ran:
+        async with free:
+            start = time.monotonic()
+            trouble = await _run(notebook, path.parent)
+            seconds = time.monotonic() - start
+            say(f"  {path.name} {'failed after' if trouble else 'took'} {seconds:.1f} s")
+            return path, notebook, seconds, trouble
+
+    return await asyncio.gather(*(run(path, notebook) for path, notebook in pending))
+
+
+async def _run(notebook: Any, folder: Path) -> str:
+    """Run a notebook in place, in a kernel of its own; return what went wrong, if anything did."""
+    client = NotebookClient(
         notebook,
-        cwd=str(folder),
         timeout=TIMEOUT,
-        allow_errors=False,
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # it warns of an open port on this machine
     )
-    return result, time.monotonic() - start
+    try:
+        await client.async_execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
-def _told(path: Path, error: Exception) -> str:
+def _told(path: Path, trouble: str) -> str:
     """What went wrong in a chapter: its name, the cell, the traceback without colours."""
-    text = _ANSI.sub("", str(error)).strip()
-    return f"chapters/{path.name}: a cell failed\n" + "\n".join(f"    {line}" for line in text.splitlines())
+    lines = _ANSI.sub("", trouble).strip().splitlines()
+    return f"chapters/{path.name}: a cell failed\n" + "\n".join(f"    {line}" for line in lines)

@@ -36,13 +36,16 @@ def use_the_cache(app: Sphinx, config: Any) -> None:
 
 
 def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the executed notebook and printing; not the source, which Jupyter cannot open as it is."""
-    executed = _executed_folder(app) / f"{page}.ipynb"
+    """Offer the executed notebook, which :mod:`book.notebooks` writes, and printing.
+
+    The source is not offered: Jupyter cannot open it as it is.
+    """
+    has_cells = (Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb").is_file()  # by MyST-NB
     buttons = context.get("header_buttons")
     if buttons is None or context.get("page_source_suffix") is None:
         return
     entries = []
-    if executed.is_file():
+    if has_cells:
         entries.append(
             {
                 "type": "link",
@@ -89,6 +92,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
 _MENDS = [
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
     (re.compile(r' role="doc-biblioentry"'), ""),
+    (re.compile(r' id="((?:exercise|solution)-content)"'), r' class="\1"'),  # the same on every exercise
     (re.compile(r"(<table\b.*?</table>)", re.DOTALL), r'<div class="table-wrap">\1</div>'),
 ]
 _DESCRIPTIONS = {
@@ -98,7 +102,7 @@ _DESCRIPTIONS = {
 
 
 def copy_files(app: Sphinx, error: Exception | None) -> None:
-    """Put MathJax and the executed notebooks beside the finished pages."""
+    """Put MathJax beside the finished pages."""
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
@@ -109,13 +113,6 @@ def copy_files(app: Sphinx, error: Exception | None) -> None:
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
-    for notebook in _executed_folder(app).glob("*.ipynb"):
-        (out / "notebooks").mkdir(exist_ok=True)
-        shutil.copy(notebook, out / "notebooks")
-
-
-def _executed_folder(app: Sphinx) -> Path:
-    return Path(app.outdir).parent / "jupyter_execute"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
