@@ -111,7 +111,7 @@ class Course:
 
     @property
     def log(self) -> Path:
-        """All that nbgrader had to say in the last run."""
+        """What nbgrader had to say."""
         return self.folder / "log" / "nbgrader.log"
 
     def assignments(self) -> list[str]:

@@ -5,8 +5,12 @@ Whatever happens here touches this submission alone.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -59,7 +63,8 @@ def autograde(course: Course, assignment: str, student: str, log: logging.Logger
     log.info("grading %s of %s", assignment, student)
     try:
         directory = CourseDirectory(config=config, log=log)
-        Autograde(coursedir=directory, config=config, log=log, force=True).start()
+        with _silent_kernel():
+            Autograde(coursedir=directory, config=config, log=log, force=True).start()
     except (NbGraderException, SystemExit) as error:
         raise SubmissionError(f"nbgrader gave up ({_reason(course)})") from error
     if not (course.autograded / student / assignment).is_dir():
@@ -71,6 +76,24 @@ def autograde(course: Course, assignment: str, student: str, log: logging.Logger
     seconds = time.monotonic() - started
     state.note(note, fingerprint, seconds=round(seconds, 2))
     return seconds
+
+
+@contextlib.contextmanager
+def _silent_kernel() -> Iterator[None]:
+    """Keep off the terminal what a kernel writes past its cells; endless as it may be, it is not kept."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        for descriptor in (nowhere, *saved):
+            os.close(descriptor)
 
 
 def check(course: Course, assignment: str, student: str) -> None:

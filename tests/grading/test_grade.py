@@ -213,6 +213,16 @@ def test_a_deleted_test_and_a_changed_one_are_put_back(klass) -> None:
     }
 
 
+def test_noise_past_python_costs_nothing_and_stays_off_the_terminal(klass, capfd) -> None:
+    noisy = HALVE.replace("    return", "    os.write(2, b'noise'); os.system('echo noise >&2')\n    return")
+    klass.hand_in("lee", size="answer = 28", halve="import os\n" + noisy)
+    run.autograde(klass.course, klass.name, ["lee"])
+    assert row(klass.course, "lee").marks["halve-test"].score == 3
+    said = capfd.readouterr()
+    assert "lee  5 points" in said.out
+    assert "noise" not in said.out + said.err
+
+
 def test_nothing_outside_the_class_is_touched(klass) -> None:
     """The student's code sees a home for settings inside the class folder, and leaves nothing elsewhere."""
     names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
