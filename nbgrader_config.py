@@ -38,6 +38,8 @@ c.ClearSolutions.text_stub = "*Write your answer here.*"
 c.Execute.timeout = 60
 c.Execute.startup_timeout = 120
 c.Execute.interrupt_on_timeout = True
+# What a cell prints comes in pieces that are cut by chance: one output each.
+c.Execute.coalesce_streams = True
 # Execution times would make every regrade a different file.
 c.Execute.record_timing = False
 # A graceful goodbye from each kernel takes two seconds of about ten.
