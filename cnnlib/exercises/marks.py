@@ -129,7 +129,8 @@ class Marks:
     def score(self) -> float | None:
         """Tell the verdicts; autograding gets the points, anybody else :class:`NotYet` if one is wrong."""
         if grading():
-            print(self._text(with_points=True))
+            # In one piece: a notebook may put what comes in two into two outputs, by chance.
+            print(self._text(with_points=True) + "\n", end="")
             won = sum(entry.points * entry.verdict.share for entry in self._entries)
             return round(float(won), 2)
         text = self._text(with_points=False)

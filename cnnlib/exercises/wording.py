@@ -125,7 +125,7 @@ def chapter_reference(label: str) -> str:
     """
     number, title, page = CHAPTERS[label]
     site = os.environ.get("COURSE_SITE", "").rstrip("/")
-    where = f", {site}/chapters/{page}.html" if site else ""
+    where = f", {site}/{page}.html" if site else ""
     return say("chapter", number=number, title=title, where=where)
 
 

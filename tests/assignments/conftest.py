@@ -108,7 +108,7 @@ class Sheet:
         original = cnnlib.exercises.Marks
         cnnlib.exercises.Marks = Recorder
         try:
-            self._execute(self.cell(f"{task_id}-check", released).source, {})
+            self.execute(self.cell(f"{task_id}-check", released).source, {})
         finally:
             cnnlib.exercises.Marks = original
         return Recorder.asked
@@ -129,12 +129,12 @@ class Sheet:
             namespaces.append(namespace)
         monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            points = self._execute(self.cell(f"{task_id}-check").source, namespaces[0])
+            points = self.execute(self.cell(f"{task_id}-check").source, namespaces[0])
         told = " ".join(printed.getvalue().split())
         monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                visible = self._execute(self.cell(f"{task_id}-check", released=True).source, namespaces[1])
+                visible = self.execute(self.cell(f"{task_id}-check", released=True).source, namespaces[1])
             assert visible is None, "Validate would take the number for partial credit"
         except NotYet as verdicts:
             visible = str(verdicts)
@@ -142,7 +142,7 @@ class Sheet:
         return Result(points, told, visible and " ".join(visible.split()))
 
     @staticmethod
-    def _execute(source: str, namespace: dict[str, Any]) -> Any:
+    def execute(source: str, namespace: dict[str, Any]) -> Any:
         """Run a cell; its value is that of its last line, as in a notebook."""
         module = ast.parse(source)
         last = module.body.pop()

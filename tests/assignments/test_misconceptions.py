@@ -141,3 +141,9 @@ def test_every_parameter_has_a_word_and_every_sentence_can_be_said():
     for key, sentence in SAY.items():
         blanks = set(re.findall(r"\{(\w+)", sentence))
         assert say(key, **dict.fromkeys(blanks, 1))
+
+
+def test_messages_link_to_the_book_where_its_address_is_known(monkeypatch):
+    monkeypatch.setenv("COURSE_SITE", "https://example.org/cnn/")
+    task = Task("output_size", size=28, kernel_size=5)
+    assert check(task, 23).text.endswith("https://example.org/cnn/06-padding-and-stride.html.")
