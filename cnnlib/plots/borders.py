@@ -25,7 +25,7 @@ from cnnlib.windows import sliding_windows
 #: Every word in these figures; a translation replaces the values.
 WORDS = {
     "places": "N = {size}, F = {kernel}, S = {stride}, padding {before} + {after}: {places} places",
-    "padding": "0",
+    "padding": "P",
     "grids": "F = {kernel}, S = {stride}, padding {before} + {after}",
     "input": "input {size}×{size}",
     "padded": "padded to {size}×{size}",
@@ -139,7 +139,7 @@ def ring_means(values: NDArray, rings: int) -> NDArray[np.float64]:
 def places(settings: Sequence[Setting]) -> Figure:
     """Draw one axis with the window at all its places, a panel for each setting.
 
-    Padding is grey and hatched; inputs that no window reaches are crossed out.
+    Inputs carry their index; padding is grey and hatched; what no window reaches is crossed out.
     """
     _need(settings, "settings")
     heights = [0.75 + 0.3 * setting.places for setting in settings]
@@ -153,7 +153,7 @@ def places(settings: Sequence[Setting]) -> Figure:
             inside = before <= cell < before + setting.size
             kind = "dropped" if cell >= total - setting.dropped else "input" if inside else "padding"
             _cell(axes, cell - before, 0.0, kind)
-            words = f"{cell - before + 1}" if inside else WORDS["padding"]
+            words = f"{cell - before}" if inside else WORDS["padding"]
             axes.text(
                 cell - before + 0.5,
                 0.5,

@@ -105,6 +105,10 @@ def test_places_draws_each_window_where_it_stands(setting):
     )
     assert all(patch.get_hatch() for kind in ("padding", "dropped") for patch in patches(axes, kind))
     assert f"{len(windows)} places" in axes.get_title(loc="left")
+    pad = borders.WORDS["padding"]
+    assert [text.get_text() for text in axes.texts] == (
+        [pad] * before + [str(index) for index in range(setting.size)] + [pad] * after
+    )
 
 
 def test_places_draws_cells_equally_wide_in_all_panels():
