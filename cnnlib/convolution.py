@@ -89,7 +89,7 @@ def conv(
     array([ 5.,  9.,  6., 11., 23.])
     """
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
-    dtype = np.result_type(inputs, kernel).newbyteorder("=")
+    dtype = np.result_type(inputs, kernel)
     rank = _check_shapes(inputs, kernel, groups)
     kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
     steps = per_axis(strides, rank, "strides")
