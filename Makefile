@@ -25,7 +25,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 # One thread for each product: many small ones on several threads wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help course test check lint book release rehearse grade serve lab bench lock format browser clean environment
+.PHONY: help course test check lint book release rehearse grade serve lab bench fuzz lock format browser clean environment
 
 ##@ The course
 course: environment ## build the website, release the exercises, grade the rehearsal class; say where all lies
@@ -76,6 +76,9 @@ lint: environment ## lint, spelling and types alone
 	@$(RUN) -m ruff format --check .
 	@codespell
 	@$(RUN) -m mypy
+
+fuzz: environment ## compare with Keras on new random cases, ten times as many as in make test
+	@HYPOTHESIS_PROFILE=fuzz $(RUN) -m pytest -n 2 -m keras tests/cnnlib/test_keras_agreement.py
 
 bench: environment ## measure time and memory against peers, as ratios, into build/bench
 	@$(RUN) tests/benchmarks/operators.py
