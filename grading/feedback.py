@@ -235,6 +235,7 @@ class FeedbackExporter(HTMLExporter):
         yield ("safe_markdown", markdown)
         yield ("safe_html", safe_html)
         yield ("points", points)
+        yield ("is_wide", is_wide)
         yield ("data_address", data_address)
 
 
@@ -278,6 +279,8 @@ def markdown(source: str, attachments: dict[str, Any] | None = None) -> markupsa
     """
     renderer = _Formulas(attachments or {})
     cleaned = str(safe_html(MarkdownWithMath(renderer=renderer).render(source)))
+    # The empty corner of a table is no heading, and screen readers stumble over one.
+    cleaned = re.sub(r"<th[^>]*></th>", "<td></td>", cleaned)
     for number, formula in enumerate(renderer.formulas):
         cleaned = cleaned.replace(f"{renderer.key}-{number}.", formula)
     return markupsafe.Markup(cleaned)
@@ -329,6 +332,11 @@ def points(value: float | None) -> str:
     ('2', '2.5', '0')
     """
     return f"{round(value or 0.0, 2):g}"
+
+
+def is_wide(code: str) -> bool:
+    """Whether code has lines that a phone must scroll to, so that the keyboard must reach it too."""
+    return any(len(line) > 36 for line in code.splitlines())
 
 
 def data_address(content: str, kind: str) -> str:
