@@ -190,7 +190,10 @@ def grids(settings: Sequence[Setting]) -> Figure:
     One row a setting; columns and rows that no window reaches are crossed out.
     """
     _need(settings, "settings")
-    figure = new_figure(2.6 * len(settings))
+    figure = new_figure(2.7 * len(settings))
+    figure.set_layout_engine(
+        "constrained", hspace=0.08
+    )  # a row's caption stays clear of the next row's title
     panels = figure.subplots(len(settings), 2, squeeze=False)
     widest = max(setting.size + sum(setting.amounts) for setting in settings)
     for (left, right), setting in zip(panels, settings, strict=True):

@@ -38,6 +38,8 @@ WORDS: dict[str, Any] = {
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
+#: The operation itself: cross-correlation.
+STAR = "\N{STAR OPERATOR}"
 
 #: Inches that one cell with a number in it takes.
 CELL = 0.42
@@ -113,7 +115,7 @@ def stack(inputs: ArrayLike, kernel: ArrayLike, bias: float = 0, place: tuple[in
         axes.text(0, top - 0.07, _channel_name(channel, channels), size=10, va="bottom")
         _grid(axes, values[..., channel], 0, top, "input")
         axes.add_patch(_outline(column, top + row, wide, tall))
-        axes.text(width + 0.6, middle, TIMES, ha="center", va="center", size=14)
+        axes.text(width + 0.6, middle, STAR, ha="center", va="center", size=14)
         _grid(axes, weights[..., channel], at_kernel, middle - tall / 2, "kernel")
         axes.text(at_sum - 0.6, middle, "=", ha="center", va="center", size=14)
         level = middle - result.shape[0] / 2
@@ -272,7 +274,7 @@ def photograph_sums(image: ArrayLike, kernel: ArrayLike) -> Figure:
     for channel in range(channels):
         name, sign = _channel_name(channel, channels), "+ " if channel else ""
         _picture(figure.add_subplot(grid[channel, 0]), picture[..., channel], (0, 1), name)
-        _between(figure.add_subplot(grid[channel, 1]), TIMES)
+        _between(figure.add_subplot(grid[channel, 1]), STAR)
         _kernel_picture(figure.add_subplot(grid[channel, 2]), weights[..., channel], np.abs(weights).max())
         _between(figure.add_subplot(grid[channel, 3]), "=")
         axes = figure.add_subplot(grid[channel, 4])
