@@ -139,10 +139,10 @@ def output_size(
     padding: str | int | tuple[int, int] = "valid",
     dilation: int = 1,
 ) -> int:
-    """The number of places at which a kernel fits along one axis: ⌊(N + P - F) / S⌋ + 1.
+    """The number of places at which a kernel fits along one axis: ⌊(N + 2P - F) / S⌋ + 1.
 
-    N is the input size, P the padding of both sides together, F the effective kernel size and S the
-    stride. The same rule serves convolution and pooling.
+    N is the input size, P the padding on each side (where the sides differ, their sum stands for 2P), F
+    the effective kernel size and S the stride. The same rule serves convolution and pooling.
 
     >>> output_size(6, kernel_size=2), output_size(6, kernel_size=2, stride=2)
     (5, 3)
