@@ -115,7 +115,7 @@ def stack(inputs: ArrayLike, kernel: ArrayLike, bias: float = 0, place: tuple[in
         axes.text(0, top - 0.07, _channel_name(channel, channels), size=10, va="bottom")
         _grid(axes, values[..., channel], 0, top, "input")
         axes.add_patch(_outline(column, top + row, wide, tall))
-        axes.text(width + 0.6, middle, STAR, ha="center", va="center", size=14)
+        axes.text(width + 0.6, middle, STAR, ha="center", va="center", size=26)
         _grid(axes, weights[..., channel], at_kernel, middle - tall / 2, "kernel")
         axes.text(at_sum - 0.6, middle, "=", ha="center", va="center", size=14)
         level = middle - result.shape[0] / 2
@@ -408,7 +408,8 @@ def _picture(axes: Axes, values: NDArray, limits: tuple[float, float], title: st
 
 
 def _between(axes: Axes, sign: str) -> None:
-    bare(axes).text(0.5, 0.5, sign, ha="center", va="center", size=16, transform=axes.transAxes)
+    size = 26 if sign == STAR else 16  # the star is drawn small
+    bare(axes).text(0.5, 0.5, sign, ha="center", va="center", size=size, transform=axes.transAxes)
 
 
 def _kernel_picture(axes: Axes, weights: NDArray, scale: float) -> None:
