@@ -3,13 +3,14 @@
   const boxes = ".bd-article .table-wrap, .bd-article mjx-container, .bd-article pre";
   const mark = () => {
     for (const box of document.querySelectorAll(boxes)) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
   };
   window.addEventListener("load", () => {
     mark();
-    window.addEventListener("resize", mark);
-    window.MathJax?.startup?.promise?.then(mark);
+    new ResizeObserver(mark).observe(document.querySelector(".bd-article"));
+    document.fonts.ready.then(mark);
+    window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(mark);
   });
 })();

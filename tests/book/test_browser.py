@@ -25,6 +25,7 @@ def opened(browser: Any, width: int, theme: str, troubles: list[str], host: str)
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce"
     )
+    context.set_default_timeout(15_000)
     page = context.new_page()
     page.on(
         "console", lambda m: troubles.append(f"console: {m.text}") if m.type in ("error", "warning") else None
@@ -57,9 +58,7 @@ def visit(chromium: Any, address: str) -> Iterator[Any]:
         page = manager.__enter__()
         stack.append(manager)
         page.goto(f"{address}/{name}", wait_until="load")
-        page.wait_for_function(
-            "!window.MathJax || !MathJax.startup || MathJax.startup.document?.state() >= 10"
-        )
+        page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
         return page
 
     yield open_page
@@ -75,7 +74,7 @@ def test_a_page_is_sound(visit: Any, name: str, width: int, theme: str) -> None:
     page = visit(f"{name}.html", width, theme)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"preload": False}).response["violations"]
     serious = {
         v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
         for v in found
