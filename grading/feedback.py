@@ -33,6 +33,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+from traitlets import List
 from traitlets.config import Config
 
 from grading import gradebook, leaks, state
@@ -82,10 +83,13 @@ class HideTests(NbGraderPreprocessor):
     The message of a check stays; so do the places in the student's own code that an error report names.
     """
 
+    # The exporter configures it for all preprocessors, and the base class does not let it.
+    display_data_priority = List().tag(config=True)
+
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Work on a whole notebook, since a test may be shown in another cell's output."""
         secret = hidden_lines(nb)
-        strip = ClearHiddenTests(parent=self)
+        strip = ClearHiddenTests()
         for index, cell in enumerate(nb.cells):
             graded = is_grade(cell) and not is_solution(cell)
             if graded:

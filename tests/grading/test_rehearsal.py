@@ -182,10 +182,6 @@ def test_regrading_one_student_changes_nothing(rehearsed: Course, table: gradebo
     assert next(row for row in after.rows if row.student == name) == rows[name]
 
 
-def test_a_fresh_rehearsal_is_not_repeated(rehearsed: Course, root: Path) -> None:
-    assert rehearse(root)[1] is False
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
