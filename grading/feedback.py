@@ -84,7 +84,7 @@ class HideTests(NbGraderPreprocessor):
     """
 
     # The exporter configures it for all preprocessors, and the base class does not let it.
-    display_data_priority = List().tag(config=True)
+    display_data_priority: List = List().tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Work on a whole notebook, since a test may be shown in another cell's output."""
