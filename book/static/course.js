@@ -9,7 +9,7 @@
   };
   window.addEventListener("load", () => {
     mark();
-    new ResizeObserver(mark).observe(document.querySelector(".bd-article"));
+    new ResizeObserver(mark).observe(document.body);
     document.fonts.ready.then(mark);
     window.MathJax?.startup?.promise?.then(() => document.fonts.ready).then(mark);
   });

@@ -1,0 +1,64 @@
+"""What is offered for download reads well in plain Jupyter: no directive, role, label or claim is left."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from book.build import ROOT
+from book.notebooks import Names, names, to_markdown
+
+CASES = {
+    "admonition": (
+        ":::{admonition} Predict\n:class: tip\n\nWhat shape?\n:::",
+        "> **Predict**\n>\n> What shape?",
+    ),
+    "yaml options": ("```{note}\n---\nclass: x\n---\nText.\n```", "> **Note**\n>\n> Text."),
+    "dropdown": (
+        "```{dropdown} Hint\nThink.\n```",
+        "<details><summary>Hint</summary>\n\nThink.\n\n</details>",
+    ),
+    "nested": (
+        "::::{exercise}\n:label: ex-1\n\nDo.\n\n:::{dropdown} Hint\nThink.\n:::\n::::",
+        "**Exercise**\n\nDo.\n\n<details><summary>Hint</summary>\n\nThink.\n\n</details>",
+    ),
+    "gates": ("```{exercise-start}\n:label: e\n```\nDo.\n```{exercise-end}\n```", "**Exercise**\n\nDo."),
+    "solution": ("```{solution-start} e\n:class: dropdown\n```\nSo.", "**Solution**\n\nSo."),
+    "maths": ("```{math}\n:label: eq\nx = 1\n```", "$$\nx = 1\n$$"),
+    "code": ("```{code-block} python\nx = 1\n```", "```python\nx = 1\n```"),
+    "plain code is kept": ("```python\n% x {ref}`y`\n```", "```python\n% x {ref}`y`\n```"),
+    "label and claim": ("(here)=\n# Title\n\n% claim: 1\nText.", "# Title\n\nText."),
+    "reference": ("See {ref}`there` and {ref}`the other <there>`.", "See Chapter there and the other."),
+    "figure": ("In {numref}`fig-1` and {eq}`eq-1`.", "In the figure and the equation above."),
+    "index": ("{index}`stride` and {index}`steps <single: stride>`", "stride and steps"),
+    "math role": ("{math}`x^2`", "$x^2$"),
+    "citation": ("Told by {cite:t}`lecun1989` {cite}`lecun1998, dumoulin2016`.",
+                 "Told by LeCun et al. (1989) [LeCun et al., 1998; Dumoulin and Visin, 2016]."),
+    "unknown work": ("{cite}`nobody`", "[nobody]"),
+    "picture": ("![alt](a.png){width=300px}", "![alt](a.png)"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Names:
+    chapter = tmp_path_factory.mktemp("chapters") / "there.md"
+    chapter.write_text("(there)=\n# Chapter there\n")
+    return names([chapter], ROOT / "book" / "references.bib")
+
+
+@pytest.mark.parametrize(("myst", "markdown"), CASES.values(), ids=CASES)
+def test_myst_becomes_markdown(myst: str, markdown: str, known: Names) -> None:
+    assert to_markdown(myst, known) == markdown
+
+
+@pytest.mark.site
+def test_no_myst_is_left_in_the_notebooks_of_the_site(site: Path) -> None:
+    for path in (site / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "markdown":
+                text = re.sub(r"```.*?```|\$\$.*?\$\$", "", cell.source, flags=re.DOTALL)
+                left = re.findall(r"\{[a-z:-]+\}`|:::|^\([\w-]+\)=$|^%.*|^:\w+:", text, re.MULTILINE)
+                assert left == [], (path.name, cell.source)
