@@ -16,11 +16,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
 #: Seconds that one cell may take.
 TIMEOUT = 180
 #: Notebooks run side by side; each has a kernel of its own.
@@ -50,6 +45,9 @@ def execute(chapters: Iterable[Path], cache_folder: Path, say: Say) -> int:
         ExecutionError: a cell of a chapter raised, or took longer than :data:`TIMEOUT` seconds. The
             other chapters are run to their end, so that one build tells all that is wrong.
     """
+    from jupyter_cache import get_cache  # Jupyter is slow to load, and not needed when nothing changed
+    from jupyter_cache.base import CacheBundleIn
+
     cache = get_cache(cache_folder)
     pending = [(path, notebook) for path in chapters if not _cached(cache, notebook := read(path))]
     if not pending:
@@ -115,6 +113,9 @@ async def _run_all(pending: Iterable[tuple[Path, Any]], say: Say) -> list[Ran]:
 
 async def _run(notebook: Any, folder: Path) -> str:
     """Run a notebook in place, in a kernel of its own; return what went wrong, if anything did."""
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import nbformat
-from jupyter_cache import get_cache
-from pybtex.database import Entry, parse_file  # type: ignore[import-untyped]
+from typing import TYPE_CHECKING
 
 from book.execute import read
+
+if TYPE_CHECKING:
+    from pybtex.database import Entry  # type: ignore[import-untyped]
 
 _OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})\s*(?:\{(?P<name>[^}]+)\})?\s*(?P<title>.*)$")
 _LABEL = re.compile(r"^\(([\w:.-]+)\)=\s*$")
@@ -49,6 +49,8 @@ class Names:
 
 def names(chapters: Iterable[Path], bibliography: Path) -> Names:
     """The names of all that chapters refer to."""
+    from pybtex.database import parse_file
+
     sections = {}
     for chapter in chapters:
         text = chapter.read_text(encoding="utf-8")
@@ -59,6 +61,9 @@ def names(chapters: Iterable[Path], bibliography: Path) -> Names:
 
 def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> None:
     """Write the executed notebook of ``chapter``, in plain Markdown, to ``target``."""
+    import nbformat
+    from jupyter_cache import get_cache
+
     _, notebook = get_cache(cache_folder).merge_match_into_notebook(read(chapter))
     cells = []
     for cell in notebook.cells:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -199,6 +201,13 @@ def test_a_fresh_site_takes_under_a_second() -> None:
     start = time.perf_counter()
     fingerprint(ROOT, SOURCES)
     assert time.perf_counter() - start < 1
+
+
+def test_jupyter_is_not_loaded_where_nothing_is_to_be_done() -> None:
+    code = (
+        "import sys, book.build; sys.exit(bool({'nbclient', 'jupyter_cache', 'sphinx'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 def test_old_outputs_are_removed(course: Path, quick: dict[str, int]) -> None:
