@@ -25,7 +25,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 # One thread for each product: many small ones on several threads wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help course test check lint book release rehearse grade serve lab bench fuzz lock format browser clean environment
+.PHONY: help course test check lint book release rehearse grade serve lab bench fuzz lock format picture browser clean environment
 
 ##@ The course
 course: environment ## build the website, release the exercises, grade the rehearsal class; say where all lies
@@ -90,6 +90,9 @@ lock: environment ## write requirements.lock anew from pyproject.toml (newer ver
 format: environment ## put the code into the house's format
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
+
+picture: book ## draw the README's picture anew from the site
+	@$(RUN) -m book.picture
 
 browser: ## install Chromium for the browser tests (as root, on Debian or Ubuntu)
 	@if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then echo "a browser is here already"; \
