@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from book import browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "build" / "site"
@@ -33,9 +33,9 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def main() -> int:
     """Draw the picture and return the exit code."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    chromium = browser.executable()
     if not chromium:
-        print("make: no Chromium here; install it: sudo make browser", file=sys.stderr)
+        print(f"make: {browser.MISSING}", file=sys.stderr)
         return 1
     from PIL import Image
     from playwright.sync_api import sync_playwright
@@ -44,9 +44,9 @@ def main() -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     shots = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=chromium, args=browser.OPTIONS)
         for name, target, (width, height), scheme in (DESKTOP, PHONE):
-            page = browser.new_page(
+            page = running.new_page(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if scheme == "dark" else "light",
             )
@@ -54,7 +54,7 @@ def main() -> int:
             page.locator(target).first.evaluate("node => node.scrollIntoView({block: 'center'})")
             page.wait_for_timeout(1500)  # fonts, formulas, smooth scrolling
             shots.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
-        browser.close()
+        running.close()
     server.shutdown()
     desktop, phone = shots
     size = (desktop.width + phone.width + 3 * MARGIN, desktop.height + 2 * MARGIN)

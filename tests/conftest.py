@@ -20,7 +20,6 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 import itertools  # noqa: E402
-import shutil  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -69,15 +68,14 @@ def geometries() -> list[tuple[int, int, int, tuple[int, int], int]]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless browser; where none is installed, the tests that need one are skipped with a word."""
-    found = os.environ.get("CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
-    if not found:
-        pytest.skip("no Chromium here: `make browser` installs it (as root)")
     from playwright.sync_api import sync_playwright
 
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+    from book import browser
+
+    found = browser.executable()
+    if not found:
+        pytest.skip(browser.MISSING)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=quiet)
-        yield browser
-        browser.close()
+        running = playwright.chromium.launch(executable_path=found, args=browser.OPTIONS)
+        yield running
+        running.close()
