@@ -4,6 +4,7 @@ Run by every target of the Makefile, with the standard library alone. It does no
 environment is complete and up to date, and starts afresh when it is half built or the lock changed.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -19,7 +20,11 @@ LOCK = ROOT / "requirements.lock"
 LOG = ROOT / ".cache" / "install.log"
 #: Written last, so that an environment without it is known to be half built.
 STAMP = VENV / "complete"
+LOCKED = ROOT / ".cache" / "install.lock"
 PYTHON = VENV / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+#: The Python that makes the environment: never the environment's own, which `make` finds first and which
+#: goes away when the environment is made afresh.
+BASE = getattr(sys, "_base_executable", None) or sys.executable
 #: What the environment takes, with room for what pip unpacks on the way.
 NEEDED_GB = 4.5
 
@@ -55,9 +60,40 @@ def main():
             "install 3.11 and, if it is not called python3.11, name it: make PYTHON=/path/to/python3.11"
         )
     fingerprint = what_decides_it()
-    if STAMP.is_file() and STAMP.read_text() == fingerprint and works(PYTHON):
+    if is_complete(fingerprint):
         return 0
+    with one_at_a_time():  # two terminals: the second one would remove what the first one is making
+        return 0 if is_complete(fingerprint) else make_afresh(fingerprint)
+
+
+def is_complete(fingerprint):
+    """Whether the environment is there, whole and up to date."""
+    return STAMP.is_file() and STAMP.read_text() == fingerprint and works(PYTHON)
+
+
+@contextlib.contextmanager
+def one_at_a_time():
+    """Wait while another process makes the environment."""
+    LOCKED.parent.mkdir(exist_ok=True)
+    with LOCKED.open("a") as file:
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            pass
+        else:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("waiting for another run, which is setting up .venv …")
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_afresh(fingerprint):
+    """Remove what is left of an old environment and make a new one."""
     if VENV.exists():
+        if VENV.is_symlink() or not VENV.is_dir():
+            return fail(f"{VENV} is a link or a file, and not an environment; move it away")
         if not (VENV / "pyvenv.cfg").is_file() and any(VENV.iterdir()):
             return fail(f"{VENV} is there and is not a Python environment; move it away")
         why = "is out of date" if STAMP.is_file() else "was left half built"
@@ -75,7 +111,7 @@ def install(fingerprint):
     total = len(re.findall(r"^[a-z0-9].*==", LOCK.read_text(), re.MULTILINE))
     say(f"setting up .venv with {total} packages (once; two to ten minutes) …")
     LOG.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "venv", str(VENV)]
+    command = [BASE, "-m", "venv", str(VENV)]
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if made.returncode:
         LOG.write_text(made.stdout)
@@ -160,4 +196,10 @@ def fail(text):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        fail("interrupted; run the same command again to go on")
+        sys.exit(130)
+    except OSError as error:
+        sys.exit(fail(f"the environment could not be made: {error}"))

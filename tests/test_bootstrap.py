@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -30,6 +32,7 @@ def bootstrap(tmp_path, monkeypatch):
         ("LOCK", "requirements.lock"),
         ("LOG", ".cache/install.log"),
         ("STAMP", ".venv/complete"),
+        ("LOCKED", ".cache/install.lock"),
         ("PYTHON", ".venv/bin/python"),
     ):
         monkeypatch.setattr(module, name, tmp_path / path)
@@ -60,6 +63,43 @@ def test_makes_it_afresh_when_the_lock_changes(bootstrap, capsys):
     assert bootstrap.main() == 0
     assert len(bootstrap.steps) == 4
     assert "out of date" in capsys.readouterr().out
+
+
+def test_the_environments_own_python_never_makes_it(tmp_path):
+    """`make` finds .venv/bin/python3.11 before the system's, and it is gone once .venv is removed."""
+    code = "import bootstrap; print(bootstrap.BASE)"
+    inside = tmp_path / "inside"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(inside)], check=True)
+    python = str(inside / "bin/python")
+    base = Path(subprocess.check_output([python, "-c", code], cwd=ROOT, text=True).strip())
+    assert base.is_file()
+    assert not base.is_relative_to(inside)
+
+
+def test_a_second_run_waits_for_the_first(bootstrap, capsys):
+    """Otherwise it would take the environment for half built, and remove it."""
+    release = threading.Event()
+    made = bootstrap.make_afresh
+
+    def slowly(fingerprint):
+        assert release.wait(10)
+        return made(fingerprint)
+
+    bootstrap.make_afresh = slowly
+    runs = [threading.Thread(target=bootstrap.main) for _ in range(2)]
+    for run in runs:
+        run.start()
+    said = ""
+    for _ in range(1000):
+        said += capsys.readouterr().out
+        if "waiting for another run" in said:
+            break
+        time.sleep(0.01)
+    release.set()
+    for run in runs:
+        run.join()
+    assert "waiting for another run" in said
+    assert len(bootstrap.steps) == 2, "the environment was made twice"
 
 
 def test_a_changed_linter_setting_does_not_make_it_anew(bootstrap):
@@ -100,6 +140,28 @@ def test_leaves_alone_what_it_did_not_make(bootstrap, capsys):
     assert bootstrap.main() == 1
     assert mine.exists()
     assert "not a Python environment" in capsys.readouterr().err
+
+
+def test_does_not_follow_a_link(bootstrap, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pyvenv.cfg").touch()
+    bootstrap.VENV.symlink_to(tmp_path / "mine")
+    assert bootstrap.main() == 1
+    assert (tmp_path / "mine" / "pyvenv.cfg").exists()
+    assert "is a link" in capsys.readouterr().err
+
+
+def test_an_error_of_the_system_is_told_in_a_line(tmp_path):
+    """A file in the place of a folder stands for all that a disk or its owner may refuse."""
+    for name in ("bootstrap.py", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / ".cache").touch()
+    done = subprocess.run(
+        [sys.executable, "bootstrap.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("make: the environment could not be made: [Errno")
+    assert done.stderr.count("\n") == 1
 
 
 def test_says_which_python_is_needed(bootstrap, monkeypatch, capsys):
