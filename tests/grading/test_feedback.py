@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from grading import gradebook, run
-from grading.feedback import WITHHELD, HideTests, markdown, mathml, questions, safe_html
+from grading.feedback import WITHHELD, HideTests, data_address, markdown, mathml, questions, safe_html
 
 HIDDEN = "assert answer == secret_of_the_course, 'too small'"
 TEST = f"import check\n### BEGIN HIDDEN TESTS\n{HIDDEN}\n### END HIDDEN TESTS\nscore()"
@@ -185,6 +185,33 @@ def test_the_courses_formulas_are_drawn(tex: str) -> None:
     assert mathml(tex).startswith("<math")
 
 
+@pytest.mark.parametrize(
+    "tex",
+    ["{" * 5000, r"\pmod}", r"/\limits", "x^", r"\begin{matrix}", r"\left", '"><script>'],
+    ids=str.strip,
+)
+def test_what_is_no_tex_is_shown_as_it_was_typed(tex: str) -> None:
+    """A student may write anything between dollar signs, and still gets a page."""
+    page = mathml(tex)
+    harmless(page)
+    assert page.startswith("<math") or BeautifulSoup(page, "html.parser").text == tex
+
+
+def test_a_formula_in_the_words_for_a_picture_stays_in_them() -> None:
+    page = BeautifulSoup(str(markdown('![a $x<"y"$ z](data:image/png;base64,AA)')), "html.parser")
+    assert page.find("img")["alt"] == 'a $x<"y"$ z'
+    assert not page.find("math")
+
+
+@given(st.text(st.sampled_from("\"'<> =/ABon\n")))
+def test_what_claims_to_be_a_picture_cannot_leave_its_attribute(content: str) -> None:
+    for kind in ("image/png", "image/jpeg", "image/svg+xml"):
+        page = BeautifulSoup(f'<img src="{data_address(content, kind)}">', "html.parser")
+        (image,) = page.find_all(True)
+        assert image.attrs.keys() == {"src"}
+        harmless(str(page))
+
+
 def test_questions_go_by_the_headings_that_the_student_knows() -> None:
     notebook = graded()
     notebook.cells.insert(
@@ -208,6 +235,7 @@ def test_a_page_of_a_hostile_student(small) -> None:
     print_tests = (
         "import sys\nanswer = 27\nfrom IPython.display import HTML, display\n"
         "display(HTML('<script>alert(1)</script><b>bold</b>'))\n"
+        "display({'image/png': 'x\"onerror=\"alert(1)\"><script>alert(1)</script>'}, raw=True)\n"
         "get_ipython().events.register('pre_run_cell', lambda info: print(info.raw_cell))"
     )
     small.hand_in(
