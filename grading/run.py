@@ -59,7 +59,8 @@ def autograde(course: Course, assignment: str, students: Sequence[str] = ()) -> 
         )
     outcome = Outcome()
     wanted = [student for student in there if not students or student in students]
-    stale = [s for s in wanted if not _fresh(course, assignment, s)]
+    recorded = _recorded(course, assignment)
+    stale = [s for s in wanted if s not in recorded or not _fresh(course, assignment, s)]
     outcome.unchanged = [s for s in wanted if s not in stale]
     if outcome.unchanged:
         say(f"{len(outcome.unchanged)} of {some(len(wanted), 'submission')} graded and unchanged")
@@ -73,6 +74,14 @@ def autograde(course: Course, assignment: str, students: Sequence[str] = ()) -> 
             _one(course, assignment, student, outcome, log, f"[{number}/{len(stale)}]")
         say(f"graded {some(len(outcome.graded), 'submission')} in {time.monotonic() - started:.0f} s")
     return outcome
+
+
+def _recorded(course: Course, assignment: str) -> set[str]:
+    """Whose submissions the gradebook knows: none where it was begun anew since they were graded."""
+    if not course.gradebook.exists():
+        return set()
+    with course.surroundings(), gradebook.opened(course) as book:
+        return {submission.student.id for submission in book.assignment_submissions(assignment)}
 
 
 def _fresh(course: Course, assignment: str, student: str) -> bool:

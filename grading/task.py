@@ -118,13 +118,16 @@ def check(course: Course, assignment: str, student: str) -> None:
 
 
 def _answers(course: Course, assignment: str, student: str) -> dict[str, str]:
-    """What the student had written in each cell when it was last graded."""
-    return {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for file in sorted((course.autograded / student / assignment).glob("*.ipynb"))
-        for cell in nbformat.read(file, as_version=4).cells
-        if "grade_id" in cell.metadata.get("nbgrader", {})
-    }
+    """What the student had written in each cell when it was last graded; nothing where that was cut short."""
+    try:
+        return {
+            cell.metadata.nbgrader.grade_id: cell.source
+            for file in sorted((course.autograded / student / assignment).glob("*.ipynb"))
+            for cell in nbformat.read(file, as_version=4).cells
+            if "grade_id" in cell.metadata.get("nbgrader", {})
+        }
+    except ValueError:  # half a file, written by a run that was killed
+        return {}
 
 
 def _reason(course: Course) -> str:

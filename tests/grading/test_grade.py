@@ -137,6 +137,25 @@ def test_an_interrupted_grading_is_not_taken_for_finished(klass, monkeypatch) ->
     assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
 
 
+def test_a_result_that_was_cut_short_is_made_again(klass) -> None:
+    task.stamp(klass.course, klass.name, "cy").unlink()
+    graded = klass.course.autograded / "cy" / klass.name / "tiny.ipynb"
+    graded.write_text(graded.read_text()[:200])
+    assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
+    assert nbformat.read(graded, as_version=4).cells
+
+
+def test_a_gradebook_begun_anew_is_filled_again(klass) -> None:
+    """As the message about a broken gradebook advises: the old one is put aside."""
+    aside = klass.course.folder / "aside.db"
+    klass.course.gradebook.rename(aside)
+    try:
+        assert run.autograde(klass.course, klass.name, ["ada", "cy"]).graded.keys() == {"ada", "cy"}
+        assert row(klass.course, "ada").total == 5
+    finally:
+        aside.replace(klass.course.gradebook)
+
+
 def test_regrading_keeps_all_as_it_was(klass) -> None:
     course = klass.course
     with course.surroundings(), gradebook.opened(course) as book:
