@@ -169,7 +169,7 @@ class Course:
         logger = logging.getLogger("grading.nbgrader")
         logger.propagate = False
         logger.setLevel(logging.INFO)
-        handler = logging.FileHandler(self.log, encoding="utf-8")
+        handler = logging.FileHandler(self.log, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
         before = Path.cwd() if _exists_cwd() else self.root

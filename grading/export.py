@@ -67,7 +67,7 @@ def as_csv(table: Table) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header(table))
     writer.writerows(line(row, table) for row in table.rows)
-    return text.getvalue().encode("utf-8-sig")
+    return text.getvalue().encode("utf-8-sig", "backslashreplace")
 
 
 def write(table: Table, file: Path) -> None:

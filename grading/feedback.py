@@ -368,10 +368,9 @@ def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
     """
     assignment, made = table.assignment, []
     with gradebook.opened(course) as book:
-        comments = {row.student: gradebook.comments(book, assignment, row.student) for row in table.rows}
-    for row in table.rows:
-        if not row.marks:
-            continue
+        graded_rows = [row for row in table.rows if row.marks]
+        comments = {row.student: gradebook.comments(book, assignment, row.student) for row in graded_rows}
+    for row in graded_rows:
         note = course.folder / ".state" / "feedback" / assignment / f"{row.student}.json"
         graded = course.autograded / row.student / assignment
         expected = pages(course, assignment, row.student)
@@ -422,6 +421,8 @@ def render(template: str, target: Path, **values: Any) -> Path:
     environment.filters["points"] = points
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(target.name + ".new")
-    new.write_text(environment.get_template(template).render(**values), encoding="utf-8")
+    new.write_text(
+        environment.get_template(template).render(**values), encoding="utf-8", errors="backslashreplace"
+    )
     new.replace(target)
     return target

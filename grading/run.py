@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -33,8 +34,9 @@ def some(number: int, thing: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print at once, so that progress shows."""
-    print(text, flush=True)
+    """Print at once, so that progress shows; what the terminal cannot write, as its code."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def locked(course: Course) -> AbstractContextManager[None]:

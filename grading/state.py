@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,7 @@ def fingerprint(paths: Iterable[Path], *more: object) -> str:
             if _LEAVE_OUT.isdisjoint(file.parts) and file.suffix != ".pyc":
                 name = file.relative_to(path.parent).as_posix()
                 content = file.read_bytes() if file.is_file() else b""
-                digest.update(f"{name}\0{len(content)}\0".encode() + content)
+                digest.update(os.fsencode(f"{name}\0{len(content)}\0") + content)
     return digest.hexdigest()
 
 

@@ -156,6 +156,28 @@ def test_a_gradebook_begun_anew_is_filled_again(klass) -> None:
         aside.replace(klass.course.gradebook)
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its disk takes UTF-8 names alone")
+def test_names_in_another_encoding_harm_nobody(klass, capsys) -> None:
+    """Archives made on Korean Windows unpack to such names."""
+    korean = os.fsdecode("한글".encode("cp949"))
+    folder = klass.hand_in("cy")
+    (folder / f"{korean}.txt").write_text("a note")
+    other = klass.hand_in("gil")
+    (other / "tiny.ipynb").rename(other / f"{korean}.ipynb")
+    nameless = klass.course.submitted / korean
+    klass.hand_in("gil").parent.rename(nameless)
+    try:
+        outcome = run.autograde(klass.course, klass.name)
+        run.write_all(klass.course, klass.name)
+        assert "cy" in outcome.graded
+        assert korean in outcome.problems
+        assert row(klass.course, korean).status == "not graded"
+        assert "\\udcc7" in capsys.readouterr().out
+    finally:
+        shutil.rmtree(nameless)
+        (folder / f"{korean}.txt").unlink()
+
+
 def test_regrading_keeps_all_as_it_was(klass) -> None:
     course = klass.course
     with course.surroundings(), gradebook.opened(course) as book:
