@@ -264,6 +264,20 @@ def test_noise_past_python_costs_nothing_and_stays_off_the_terminal(klass, capfd
     assert "noise" not in said.out + said.err
 
 
+def test_what_a_cell_prints_is_one_output(klass) -> None:
+    """It reaches the notebook in pieces, cut by chance; a regrade must give the same file."""
+    printing = "import time\nfor n in range(4):\n    print(n, flush=True)\n    time.sleep(0.3)\nanswer = 28"
+    klass.hand_in("mia", size=printing)
+    run.autograde(klass.course, klass.name, ["mia"])
+    graded = nbformat.read(klass.course.autograded / "mia" / klass.name / "tiny.ipynb", as_version=4)
+    outputs = next(c for c in graded.cells if c.id == "size").outputs
+    assert [output.text for output in outputs] == ["0\n1\n2\n3\n"]
+
+
+def test_every_setting_is_known_to_nbgrader(klass) -> None:
+    assert "not recognized" not in klass.course.log.read_text(encoding="utf-8")
+
+
 def test_nothing_outside_the_class_is_touched(klass) -> None:
     """The student's code sees a home for settings inside the class folder, and leaves nothing elsewhere."""
     names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
