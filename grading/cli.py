@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     except GradingError as error:
         print(f"grading: {error}", file=sys.stderr, flush=True)
         return 1
+    except OSError as error:  # a disk that is full, a file that belongs to somebody else
+        print(f"grading: {error}", file=sys.stderr, flush=True)
+        return 1
     except KeyboardInterrupt:
         print("grading: interrupted; run the same command again to go on", file=sys.stderr, flush=True)
         return 130
@@ -91,11 +94,12 @@ def _run(options: argparse.Namespace, root: Path) -> int:
                 + ", ".join(sorted(outcome.problems))
             )
         return 0
-    if options.verb == "report":
-        run.write_report(course)
-        return 0
-    names = [course.find(name) for name in options.assignments]
-    {"feedback": run.write_feedback, "export": run.write_marks}[options.verb](course, names)
+    with run.locked(course):
+        if options.verb == "report":
+            run.write_report(course)
+            return 0
+        names = [course.find(name) for name in options.assignments]
+        {"feedback": run.write_feedback, "export": run.write_marks}[options.verb](course, names)
     return 0
 
 

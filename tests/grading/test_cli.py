@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,6 +123,31 @@ def test_a_path_that_nbgrader_would_take_for_a_pattern(small, capsys) -> None:
 
 def test_outside_a_checkout(tmp_path, capsys) -> None:
     assert "nbgrader_config.py is missing" in told(capsys, "report", root=tmp_path)
+
+
+def test_what_the_system_refuses_is_told_in_a_line(small, capsys) -> None:
+    """A file in the place of a folder stands for all that a disk or its owner may refuse."""
+    (small.root / "class").touch()
+    assert "class" in told(capsys, "release", root=small.root)
+
+
+@pytest.mark.parametrize("verb", ["feedback", "export", "report"])
+def test_what_is_written_waits_for_a_run_that_grades(small, monkeypatch, verb: str) -> None:
+    held = []
+
+    @contextlib.contextmanager
+    def locked(course) -> Iterator[None]:
+        held.append(True)
+        yield
+        held.pop()
+
+    def writes(*_: object) -> None:
+        assert held
+
+    monkeypatch.setattr("grading.run.locked", locked)
+    for name in ("feedback", "marks", "report"):
+        monkeypatch.setattr(f"grading.run.write_{name}", writes)
+    assert main([verb], small.root) == 0
 
 
 def test_an_interruption_says_how_to_go_on(small, capsys, monkeypatch) -> None:
