@@ -365,8 +365,11 @@ def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
     """Bring the pages of an assignment up to date; return the students whose pages were made.
 
     Call it inside :meth:`grading.course.Course.surroundings`.
+
+    Raises:
+        GradingError: some pages could not be made; all others are.
     """
-    assignment, made = table.assignment, []
+    assignment, made, failed = table.assignment, list[str](), list[str]()
     with gradebook.opened(course) as book:
         graded_rows = [row for row in table.rows if row.marks]
         comments = {row.student: gradebook.comments(book, assignment, row.student) for row in graded_rows}
@@ -383,12 +386,15 @@ def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
         try:
             directory = CourseDirectory(config=config, log=log)
             GenerateFeedback(coursedir=directory, config=config, log=log, force=True).start()
-        except (NbGraderException, SystemExit) as error:
-            raise GradingError(
-                f"the feedback page of {row.student} could not be made; see {course.show(course.log)}"
-            ) from error
+        except (NbGraderException, SystemExit):
+            failed.append(row.student)
+            continue
         state.note(note, mark)
         made.append(row.student)
+    if failed:
+        raise GradingError(
+            f"the feedback pages of {', '.join(failed)} could not be made; see {course.show(course.log)}"
+        )
     return made
 
 

@@ -169,7 +169,7 @@ def grade(course: Course, assignment: str, students: Sequence[str] = ()) -> Outc
 
 
 def write_all(course: Course, assignment: str) -> None:
-    """Feedback, marks and report, after grading."""
-    write_feedback(course, [assignment])
+    """Marks, report and feedback, after grading; feedback last, since a page may fail."""
     write_marks(course, [assignment])
     write_report(course)
+    write_feedback(course, [assignment])

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading import gradebook, run, task
+from grading import feedback, gradebook, run, task
 from grading.course import Course
 from grading.errors import GradingError
 
@@ -276,6 +276,30 @@ def test_what_a_cell_prints_is_one_output(klass) -> None:
 
 def test_every_setting_is_known_to_nbgrader(klass) -> None:
     assert "not recognized" not in klass.course.log.read_text(encoding="utf-8")
+
+
+def test_a_page_that_cannot_be_made_stops_nobody_else(klass, monkeypatch) -> None:
+    course, start = klass.course, feedback.GenerateFeedback.start
+    for student in ("ada", "bo", "cy"):
+        (course.folder / ".state" / "feedback" / klass.name / f"{student}.json").unlink()
+        shutil.rmtree(course.feedback / student)
+    marks = course.folder / "marks" / f"{klass.name}.csv"
+    marks.unlink()
+
+    def start_unless_ada(converter) -> None:
+        if converter.coursedir.student_id == "ada":
+            raise feedback.NbGraderException("no page")
+        start(converter)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(feedback.GenerateFeedback, "start", start_unless_ada)
+        with pytest.raises(GradingError, match="the feedback pages of ada could not be made; see class/log"):
+            run.write_all(course, klass.name)
+    assert marks.is_file()
+    assert {page.parts[-3] for page in course.feedback.glob("*/*/*.html")} >= {"bo", "cy"}
+    assert not (course.feedback / "ada").exists()
+    run.write_all(course, klass.name)
+    assert (course.feedback / "ada").exists()
 
 
 def test_nothing_outside_the_class_is_touched(klass) -> None:
