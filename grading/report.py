@@ -165,5 +165,5 @@ def write(course: Course, tables: Sequence[Table]) -> Path:
         summary = summarise(table)
         picture = folder / f"{table.assignment}.png"
         draw(summary).savefig(picture, dpi=144, metadata={"Software": ""})
-        entries.append((summary, picture.name, describe(summary), f"{100 * table.points:g}"))
+        entries.append((summary, picture.name, describe(summary)))
     return render("report.html.j2", folder / "index.html", entries=entries)
