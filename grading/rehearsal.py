@@ -84,6 +84,7 @@ def _rehearse(course: Course) -> bool:
             f"{course.show(course.solutions)} would release today ({', '.join(differing)}); "
             "run: python -m grading release"
         )
+    state.forget(stamp)
     if course.folder.exists():
         shutil.rmtree(course.folder)
     started = time.monotonic()
