@@ -113,8 +113,12 @@ def _release(course: Course, wanted: Sequence[str]) -> int:
         changed = release.release(course, name)
         said = f"changed: {', '.join(changed)}" if changed else "unchanged"
         run.say(f"[{number}/{len(names)}] {course.show(course.exercises / name)}  {said}")
+        for file, kept in changed.items():
+            if kept:
+                run.say(f"note: {file} held answers; as it was, it lies in {course.show(kept)}")
     for name in release.strays(course):
         run.say(
-            f"note: {course.show(course.exercises / name)} has no source in {course.show(course.solutions)}"
+            f"note: {course.show(course.exercises / name)} has no source in {course.show(course.solutions)}; "
+            "move it away"
         )
     return 0

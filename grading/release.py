@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import logging
 import tempfile
 from collections import Counter
@@ -31,21 +32,42 @@ def released(course: Course, assignment: str) -> dict[str, bytes]:
     return files
 
 
-def release(course: Course, assignment: str) -> list[str]:
-    """Bring an assignment's released files up to date; return the names of those that changed."""
+def release(course: Course, assignment: str) -> dict[str, Path | None]:
+    """Bring an assignment's released files up to date; return those that changed.
+
+    Where somebody has answered in the released notebook itself, the class's folder keeps it as it was; the
+    result says where.
+    """
     files = released(course, assignment)
     target = course.exercises / assignment
     if target.is_symlink() or course.exercises.is_symlink():
         raise GradingError(f"{target} is a link; the release would be written somewhere else, so remove it")
     target.mkdir(parents=True, exist_ok=True)
-    changed = []
+    changed = {}
     for name, content in files.items():
-        if not (target / name).is_file() or (target / name).read_bytes() != content:
+        before = (target / name).read_bytes() if (target / name).is_file() else None
+        if before != content:
+            kept = None
+            if before is not None and _answers(before) != _answers(content):
+                digest = hashlib.sha256(before).hexdigest()[:8]
+                kept = course.folder / "replaced" / assignment / f"{Path(name).stem}-{digest}.ipynb"
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                kept.write_bytes(before)
             new = target / f".{name}.new"
             new.write_bytes(content)
             new.replace(target / name)
-            changed.append(name)
+            changed[name] = kept
     return changed
+
+
+def _answers(content: bytes) -> list[tuple[str, str]] | None:
+    """What stands in the cells that are to be answered; nothing where that cannot be read."""
+    try:
+        cells = nbformat.reads(content.decode("utf-8"), as_version=4).cells
+    except Exception:  # as many kinds of error as there are ways to break a file
+        return None
+    given = ((cell.metadata.get("nbgrader", {}), cell.source) for cell in cells)
+    return [(about.get("grade_id", ""), source) for about, source in given if about.get("solution")]
 
 
 def differing(course: Course, assignment: str) -> list[str]:
@@ -58,11 +80,21 @@ def differing(course: Course, assignment: str) -> list[str]:
 
 
 def strays(course: Course) -> list[str]:
-    """Released assignments that have no source."""
+    """Released assignments that have no source, and files beside released ones (``03-sizes/old.ipynb``)."""
     if not course.exercises.is_dir():
         return []
-    names = {p.name for p in course.exercises.iterdir() if p.is_dir() and not p.name.startswith(".")}
-    return sorted(names - set(course.assignments()))
+    known = set(course.assignments())
+    found = set()
+    for place in course.exercises.iterdir():
+        if not place.is_dir() or place.name.startswith("."):
+            continue
+        if place.name not in known:
+            found.add(place.name)
+            continue
+        sources = {file.name for file in course.notebooks(place.name)}
+        there = {p.name for p in place.iterdir() if p.is_file() and not p.name.startswith(".")}
+        found |= {f"{place.name}/{name}" for name in there - sources}
+    return sorted(found)
 
 
 def record(course: Course, assignment: str, log: logging.Logger) -> None:

@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from grading import release
+from grading.cli import main
 from grading.course import Course
 from grading.errors import GradingError
 
@@ -23,10 +24,10 @@ def test_what_is_committed_is_what_would_be_released_today(root) -> None:
 
 
 def test_releasing_twice_changes_nothing(small) -> None:
-    assert release.release(small.course, small.name) == ["tiny.ipynb"]
+    assert release.release(small.course, small.name) == {"tiny.ipynb": None}
     file = small.root / "exercises" / small.name / "tiny.ipynb"
     content, moment = file.read_bytes(), file.stat().st_mtime_ns
-    assert release.release(small.course, small.name) == []
+    assert release.release(small.course, small.name) == {}
     assert (file.read_bytes(), file.stat().st_mtime_ns) == (content, moment)
     assert [p.name for p in file.parent.iterdir()] == ["tiny.ipynb"]
 
@@ -74,6 +75,39 @@ def test_a_change_by_hand_shows(small) -> None:
     assert release.differing(small.course, small.name) == ["tiny.ipynb"]
     (file.parent / "notes.md").write_text("for myself")
     assert release.differing(small.course, small.name) == ["notes.md", "tiny.ipynb"]
+
+
+def test_answers_given_in_the_released_notebook_are_not_lost(small, capsys) -> None:
+    """`make lab` gives a copy; who opens the released notebook itself should not lose a day's work."""
+    small.release()
+    file = small.root / "exercises" / small.name / "tiny.ipynb"
+    answered = file.read_text().replace("answer = ...", "answer = 28  # after a day of work")
+    file.write_text(answered)
+    assert main(["release"], small.root) == 0
+    assert "day of work" not in file.read_text()
+    (kept,) = (small.root / "class" / "replaced" / small.name).iterdir()
+    assert kept.read_text() == answered
+    assert f"held answers; as it was, it lies in class/replaced/{small.name}/{kept.name}" in (
+        capsys.readouterr().out
+    )
+    file.write_text("half a file")
+    release.release(small.course, small.name)
+    assert "half a file" in {p.read_text() for p in kept.parent.iterdir()}
+
+
+def test_a_release_after_another_text_keeps_nothing(small) -> None:
+    small.release()
+    small.edit(lambda notebook: notebook.cells[0].update(source="# Another title"))
+    assert release.release(small.course, small.name) == {"tiny.ipynb": None}
+    assert not (small.root / "class" / "replaced").exists()
+
+
+def test_a_file_beside_the_released_ones_is_named(small, capsys) -> None:
+    """The rehearsal refuses it and says to release again, which must say what to do."""
+    small.release()
+    (small.root / "exercises" / small.name / "old.ipynb").write_text("{}")
+    assert main(["release"], small.root) == 0
+    assert f"note: exercises/{small.name}/old.ipynb has no source" in capsys.readouterr().out
 
 
 def test_an_assignment_that_is_gone_is_named(small) -> None:
