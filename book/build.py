@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import glob
 import hashlib
 import os
 import platform
@@ -34,6 +35,8 @@ SOURCES = ("_config.yml", "_toc.yml", "chapters", "book", "cnnlib", "requirement
 LIBRARY = ("cnnlib", "requirements.lock")
 #: Kept in a finished site: the fingerprint of its sources.
 STAMP = ".made-from"
+#: How the names of folders end in which a build works.
+WORK = ".book-build"
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b:? ")
@@ -128,11 +131,18 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
     """Build the site, or one chapter alone, unless it is fresh; return the folder that holds it.
 
     Raises:
-        BuildError: something is wrong in the chapters; the message says what and where.
+        BuildError: something is wrong in the chapters, or ``out`` holds something else than a site; the
+            message says what and where.
     """
     root = root.resolve()
     site = out or root / "build" / ("preview" if chapter else "site")
     site = site.resolve()
+    if (
+        out
+        and site.exists()
+        and not (site.is_dir() and ((site / STAMP).is_file() or not any(site.iterdir())))
+    ):
+        raise BuildError(f"{site} is there and is no site that was built here; name a folder that is not yet")
     caches = root / "build" / "cache" / (_name(site) if chapter else "site")
     site.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(caches / "lock"):
@@ -141,9 +151,10 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
         if is_fresh(site, key):
             say(f"the site in {_short(site)} is up to date")
             return site
-        for left in site.parent.glob(f".{site.name}-*"):  # by a build that was killed
+        # Named so that what a killed build left is told from all else that may lie beside the site.
+        for left in site.parent.glob(f".{glob.escape(site.name)}-????????{WORK}"):
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=f".{site.name}-", dir=site.parent) as temporary:
+        with tempfile.TemporaryDirectory(WORK, f".{site.name}-", site.parent) as temporary:
             work = Path(temporary)
             notebooks = stage(root, work / "stage", chapter)
             library = fingerprint(root, LIBRARY)
@@ -157,10 +168,10 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
             export_all(notebooks, work / "stage", cache, html / "notebooks")
             if chapter and chapter.stem != "index":
                 shutil.copy(html / f"{chapter.stem}.html", html / "index.html")
-            if _key(root, chapter) == key:
-                (html / STAMP).write_text(key + "\n")
-            else:  # somebody edited meanwhile: show what there is, but let the next build make it anew
+            changed = _key(root, chapter) != key
+            if changed:  # somebody edited meanwhile: show what there is, but let the next build make it anew
                 say("the sources changed during the build; build again")
+            (html / STAMP).write_text("changed\n" if changed else key + "\n")
             if fingerprint(root, LIBRARY) != library:
                 shutil.rmtree(cache, ignore_errors=True)
             _replace(site, html)
@@ -254,9 +265,12 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no chapter {options.chapter}")
     try:
         build(chapter=options.chapter, out=options.out)
-    except BuildError as error:
+    except (BuildError, OSError) as error:
         print(f"\nbook: the site was not built\n\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nbook: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 
 import book.build
-from book.build import LIBRARY, ROOT, SOURCES, STAMP, BuildError, build, fingerprint, is_fresh, main, stage
+from book.build import (
+    LIBRARY,
+    ROOT,
+    SOURCES,
+    STAMP,
+    WORK,
+    BuildError,
+    build,
+    fingerprint,
+    is_fresh,
+    main,
+    stage,
+)
 from book.execute import Say, is_notebook
 
 NOTEBOOK = """---
@@ -263,10 +275,51 @@ def test_a_site_without_stamp_or_pages_is_built_again(course: Path, quick: dict[
 
 
 def test_what_a_killed_build_left_is_removed(course: Path, quick: dict[str, int]) -> None:
-    left = course / "build" / ".site-abc" / "_build"
+    left = course / "build" / f".site-abcd_123{WORK}" / "_build"
     left.mkdir(parents=True)
+    others = [
+        course / "build" / name for name in (".site-server", ".site-abcd_123", f".site-2-abcd_123{WORK}")
+    ]
+    for other in others:
+        other.mkdir()
     build(course)
     assert not left.parent.exists()
+    assert all(other.is_dir() for other in others)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(course: Path, quick: dict[str, int]) -> None:
+    mine = course / "thesis"
+    mine.mkdir()
+    (mine / "chapter.tex").touch()
+    with pytest.raises(BuildError, match="is no site that was built here"):
+        build(course, out=mine)
+    assert (mine / "chapter.tex").exists()
+    (mine / "chapter.tex").unlink()
+    for _ in range(2):
+        assert build(course, out=mine) == mine
+        edit_chapter(course)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(28, "No space left on device"), 1, "No space left"),
+        (KeyboardInterrupt(), 130, "again to go on"),
+    ],
+)
+def test_what_stops_a_build_is_told_in_words(
+    error: BaseException,
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(book.build, "build", stopped)
+    assert main([]) == code
+    assert words in capsys.readouterr().err
 
 
 def test_sources_that_change_during_a_build_ask_for_another(
@@ -280,7 +333,7 @@ def test_sources_that_change_during_a_build_ask_for_another(
 
     monkeypatch.setattr(book.build, "execute", execute)
     site = build(course)
-    assert not (site / STAMP).exists()
+    assert not is_fresh(site, fingerprint(course, SOURCES))
     monkeypatch.setattr(book.build, "execute", replaced)
     build(course)
     assert is_fresh(site, fingerprint(course, SOURCES))
