@@ -17,6 +17,8 @@ from cnnlib.exercises.wording import say
 
 #: Whole numbers with more digits than this are refused.
 DIGITS = 15
+#: Arrays with more axes than this are refused.
+AXES = 8
 
 _WHOLE = (int, *(np.dtype(code).type for code in "bhilqBHILQ"))
 _REAL = (float, *(np.dtype(code).type for code in "efdg"))
@@ -45,7 +47,7 @@ def _reject_common(value: Any) -> None:
 
 
 def _type_name(value: Any) -> str:
-    return type.__getattribute__(type(value), "__name__")[:40]
+    return type.__dict__["__name__"].__get__(type(value))[:40]  # past what a metaclass may say
 
 
 @dataclass(frozen=True)
@@ -176,13 +178,15 @@ class Array:
         return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-5, atol=1e-5))
 
 
-def _rectangular(value: Any) -> NDArray[np.float64]:
+def _rectangular(value: Any, depth: int = 0) -> NDArray[np.float64]:
     """An array from nested lists and tuples of plain numbers (or of arrays)."""
+    if depth > AXES:  # a list may even hold itself
+        raise FormError(say("deep", count=AXES))
     if type(value) is np.ndarray and value.dtype.kind in "iuf":
         return np.array(value, dtype=np.float64)
     if type(value) not in (list, tuple):
         return np.array(float(Number().read(value)))
-    rows = [_rectangular(entry) for entry in value]
+    rows = [_rectangular(entry, depth + 1) for entry in value]
     if len({row.shape for row in rows}) > 1:
         raise FormError(say("ragged"))
     return np.array(rows, dtype=np.float64)

@@ -275,7 +275,10 @@ def _try(  # noqa: PLR0911
         return _Outcome(case, None, say("empty"), empty=True)
     except Exception as error:
         what = type(error).__name__
-        detail = " ".join(str(error).split())[:200]
+        try:
+            detail = " ".join(str(error).split())[:200]
+        except Exception:  # an error whose own text raises one
+            detail = ""
         return _Outcome(case, None, say("raised", call=call, error=f"{what}: {detail}" if detail else what))
     if result is ...:
         return _Outcome(case, None, say("empty"), empty=True)

@@ -67,6 +67,7 @@ SAY = {
     "length": "your shape has {given} numbers; {count} are asked for: ({axes}).",
     "batch": "your shape has {given} numbers, the batch among them. Leave the batch out: ({axes}).",
     "fraction-in-shape": "{value} in your shape is not a whole number of at least 0.",
+    "deep": "your answer is lists within lists, more than {count} deep; no array of this course has so many axes.",
     "ragged": "the rows of your array are not of equal length.",
     "axes": "your array has {given} (shape {shape}); {count} are asked for.",
     "shape": "your array has shape {shape}; that is not how many places the kernel has. Count them again.",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlib.exercises import Task
+from cnnlib.exercises import Task, check, check_function, draw, draw_cases
 from cnnlib.exercises.answers import Array, Number, Shape
 from cnnlib.exercises.misconceptions import likely
 from cnnlib.exercises.wording import CHAPTERS, SAY
@@ -607,3 +607,36 @@ def test_a_convolution_in_disguise_is_seen_by_the_hidden_test(sheet, monkeypatch
     assert result.visible is None
     assert result.points == 2
     assert "not the weights of a plain convolution" in result.told
+
+
+class _Nameless(type):
+    @property
+    def __name__(cls) -> str:
+        raise ValueError("no name")
+
+
+class _Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def endless() -> list[Any]:
+    itself: list[Any] = []
+    itself.append(itself)
+    return itself
+
+
+@pytest.mark.parametrize("kind", ["output_size", "conv_output", "correlation"])
+def test_what_asks_back_is_no_answer_and_no_error(kind: str) -> None:
+    """An error would cost the points of all other answers in the cell."""
+    task = draw(kind, "asks back")
+    assert check(task, _Nameless("Odd", (), {})()).state == "form"
+    assert check(task, endless()).state == "form"
+
+
+def test_an_error_without_text_is_told_by_its_name() -> None:
+    def function(*_: Any) -> int:
+        raise _Mute
+
+    verdict = check_function("size", function, draw_cases("output_size", "mute", 2))
+    assert verdict.text.endswith("raised _Mute.")
