@@ -60,15 +60,16 @@ def autograde(course: Course, assignment: str, student: str, log: logging.Logger
         reviewed = gradebook.reviewed(book, assignment, student)
     before = _answers(course, assignment, student)
     config = course.settings(assignment_id=assignment, student_id=student)
+    begun = course.log.stat().st_size
     log.info("grading %s of %s", assignment, student)
     try:
         directory = CourseDirectory(config=config, log=log)
         with _silent_kernel():
             Autograde(coursedir=directory, config=config, log=log, force=True).start()
     except (NbGraderException, SystemExit) as error:
-        raise SubmissionError(f"nbgrader gave up ({_reason(course)})") from error
+        raise SubmissionError(f"nbgrader gave up ({_reason(course, begun)})") from error
     if not (course.autograded / student / assignment).is_dir():
-        raise SubmissionError(f"nbgrader left no result ({_reason(course)})")
+        raise SubmissionError(f"nbgrader left no result ({_reason(course, begun)})")
     after = _answers(course, assignment, student)
     with gradebook.opened(course) as book:
         kept = [question for question in reviewed if before.get(question) == after.get(question)]
@@ -130,7 +131,8 @@ def _answers(course: Course, assignment: str, student: str) -> dict[str, str]:
         return {}
 
 
-def _reason(course: Course) -> str:
-    lines = course.log.read_text(encoding="utf-8").splitlines() if course.log.is_file() else []
-    said = [line.strip() for line in lines[-80:] if "Error: " in line and not line.startswith(" ")]
+def _reason(course: Course, begun: int) -> str:
+    """What nbgrader's log says of this submission: the log's size was ``begun`` before it."""
+    lines = course.log.read_bytes()[begun:].decode("utf-8", "replace").splitlines()
+    said = [line.strip() for line in lines if "Error: " in line and not line.startswith(" ")]
     return f"{said[-1][:200] if said else 'no reason given'}; all of it: {course.show(course.log)}"

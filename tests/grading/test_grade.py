@@ -302,6 +302,27 @@ def test_a_page_that_cannot_be_made_stops_nobody_else(klass, monkeypatch) -> Non
     assert (course.feedback / "ada").exists()
 
 
+def test_a_reason_is_not_another_students(klass, monkeypatch) -> None:
+    """The log does not always name an error, and then the last one in the log is of somebody else."""
+    for student in ("max", "oli"):
+        klass.hand_in(student)
+
+    def gives_up(converter) -> None:
+        if converter.coursedir.student_id == "max":
+            converter.log.error("ValueError: of the first notebook")
+        raise task.NbGraderException("no more words")
+
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(task.Autograde, "start", gives_up)
+            problems = run.autograde(klass.course, klass.name, ["max", "oli"]).problems
+    finally:
+        for student in ("max", "oli"):
+            shutil.rmtree(klass.course.submitted / student)
+    assert "of the first notebook" in problems["max"]
+    assert "no reason given" in problems["oli"]
+
+
 def test_nothing_outside_the_class_is_touched(klass) -> None:
     """The student's code sees a home for settings inside the class folder, and leaves nothing elsewhere."""
     names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
