@@ -6,7 +6,7 @@ SHELL := /bin/sh
 
 # Python 3.11, by whichever name it goes here.
 PYTHON ?= $(shell for name in python3.11 python3 python; do \
-	if $$name -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
+	if "$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then echo $$name; break; fi; done)
 
 VENV := $(CURDIR)/.venv
 RUN := "$(VENV)/bin/python"
@@ -49,7 +49,9 @@ serve: book ## show the website at http://localhost:8000 (another port: PORT=808
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory build/site $(PORT)
 
 lab: environment ## open JupyterLab on your own copy of the exercises, in class/desk
-	@mkdir -p class/desk && cp -Rn exercises/. class/desk/; cd class/desk && $(RUN) -m jupyterlab $(LAB_OPTIONS)
+	@mkdir -p class/desk
+	@for task in exercises/*/; do test -e "class/desk/$$(basename "$$task")" || cp -R "$$task" class/desk/ || exit 1; done
+	@cd class/desk && $(RUN) -m jupyterlab $(LAB_OPTIONS)
 
 ##@ For instructors
 release: environment ## make exercises/ from solutions/
@@ -105,7 +107,7 @@ clean: ## remove all that was built (class/, with an instructor's own data, and 
 
 environment:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 is needed and not found (python3 is $$(python3 --version 2>&1 | head -1)); install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) bootstrap.py
+	@"$(PYTHON)" bootstrap.py
 
 help: ## list the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
