@@ -108,6 +108,7 @@ clean: ## remove all that was built (class/, with an instructor's own data, and 
 environment:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11 is needed and not found (python3 is $$(python3 --version 2>&1 | head -1)); install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@"$(PYTHON)" bootstrap.py
+	@mkdir -p .cache
 
 help: ## list the verbs
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile

@@ -58,6 +58,15 @@ c.Execute.extra_arguments = ["--IPKernelApp.capture_fd_output=False", "--IPKerne
 c.LimitOutput.max_lines = 500
 c.LimitOutput.max_traceback = 60
 
+# A cell that was duplicated is no reason to grade nothing: the last copy counts.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "grading.preprocessors.ForgetDuplicates",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 # A deleted test cell is put back; its answer is gone, but all others still count.
 c.OverwriteCells.add_missing_cells = True
 

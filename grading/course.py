@@ -139,6 +139,10 @@ class Course:
         """Who handed something in for this assignment."""
         return sorted(p.parent.name for p in self.submitted.glob(f"*/{assignment}") if p.is_dir())
 
+    def stamp(self, assignment: str, student: str) -> Path:
+        """Where it is noted that a submission was graded, or why it could not be."""
+        return self.folder / ".state" / "graded" / assignment / f"{student}.json"
+
     def settings(self, **changes: Any) -> Config:
         """Nbgrader's configuration with some of ``CourseDirectory``'s settings changed."""
         config: Config = copy.deepcopy(self.config)

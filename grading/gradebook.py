@@ -12,6 +12,7 @@ import nbformat
 import sqlalchemy.exc
 from nbgrader.api import Assignment, Base, Grade, Gradebook, MissingEntry, get_alembic_version
 
+from grading import state
 from grading.course import Course
 from grading.errors import GradingError
 
@@ -53,6 +54,8 @@ class Row:
     seconds_late: float = 0.0
     penalty: float = 0.0
     marks: Mapping[str, Mark] = field(default_factory=dict)
+    #: Why what was handed in last could not be graded; the marks are then those of an earlier submission.
+    problem: str = ""
 
     @property
     def name(self) -> str:
@@ -82,6 +85,8 @@ class Row:
     @property
     def status(self) -> str:
         """In a word: graded, waiting, not graded, not submitted."""
+        if self.problem:
+            return "not graded"
         if self.marks:
             return "waiting" if self.waiting else "graded"
         return "not graded" if self.handed_in else "not submitted"
@@ -201,6 +206,7 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
                 if submission
                 else 0.0,
                 marks={q.name: grades[q.name] for q in questions if q.name in grades} if graded else {},
+                problem=str(state.read(course.stamp(assignment, student_id)).get("problem", "")),
             )
         )
     rows.sort(key=lambda r: (r.last_name.casefold(), r.first_name.casefold(), r.student))

@@ -87,7 +87,7 @@ def _recorded(course: Course, assignment: str) -> set[str]:
 
 
 def _fresh(course: Course, assignment: str, student: str) -> bool:
-    noted = state.fresh(task.stamp(course, assignment, student), task.mark(course, assignment, student))
+    noted = state.fresh(course.stamp(assignment, student), task.mark(course, assignment, student))
     return noted is not None and (course.autograded / student / assignment).is_dir()
 
 
@@ -98,6 +98,8 @@ def _one(
         seconds = task.autograde(course, assignment, student, log)
     except SubmissionError as error:
         outcome.problems[student] = str(error)
+        # No fingerprint is empty: each run tries it again, and meanwhile all pages say why.
+        state.note(course.stamp(assignment, student), "", problem=str(error))
         say(f"{count} {student}  NOT GRADED: {error}")
         return
     outcome.graded[student] = seconds

@@ -41,11 +41,17 @@ def fingerprint(paths: Iterable[Path], *more: object) -> str:
 
 def fresh(stamp: Path, mark: str) -> dict[str, Any] | None:
     """What was noted when the result was made, if it was made from just this; otherwise ``None``."""
+    noted = read(stamp)
+    return noted if noted.get("fingerprint") == mark else None
+
+
+def read(stamp: Path) -> dict[str, Any]:
+    """What was noted last; nothing where there is no note, or half of one."""
     try:
         noted: dict[str, Any] = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return noted if noted.get("fingerprint") == mark else None
+        return {}
+    return noted
 
 
 def note(stamp: Path, mark: str, **more: Any) -> None:

@@ -23,11 +23,6 @@ from grading.course import Course, is_name
 from grading.errors import SubmissionError
 
 
-def stamp(course: Course, assignment: str, student: str) -> Path:
-    """Where it is noted that this submission was graded."""
-    return course.folder / ".state" / "graded" / assignment / f"{student}.json"
-
-
 def mark(course: Course, assignment: str, student: str) -> str:
     """A hash of all that decides the marks: the submission, the tests, the library, the configuration."""
     return state.fingerprint(
@@ -54,7 +49,7 @@ def autograde(course: Course, assignment: str, student: str, log: logging.Logger
     started = time.monotonic()
     check(course, assignment, student)
     fingerprint = mark(course, assignment, student)
-    note = stamp(course, assignment, student)
+    note = course.stamp(assignment, student)
     state.forget(note)
     with gradebook.opened(course) as book:
         reviewed = gradebook.reviewed(book, assignment, student)

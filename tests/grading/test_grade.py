@@ -125,7 +125,7 @@ def test_a_result_that_is_gone_is_made_again(klass) -> None:
 
 
 def test_an_interrupted_grading_is_not_taken_for_finished(klass, monkeypatch) -> None:
-    task.stamp(klass.course, klass.name, "cy").unlink()
+    klass.course.stamp(klass.name, "cy").unlink()
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -138,7 +138,7 @@ def test_an_interrupted_grading_is_not_taken_for_finished(klass, monkeypatch) ->
 
 
 def test_a_result_that_was_cut_short_is_made_again(klass) -> None:
-    task.stamp(klass.course, klass.name, "cy").unlink()
+    klass.course.stamp(klass.name, "cy").unlink()
     graded = klass.course.autograded / "cy" / klass.name / "tiny.ipynb"
     graded.write_text(graded.read_text()[:200])
     assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
@@ -194,7 +194,7 @@ def test_regrading_keeps_all_as_it_was(klass) -> None:
         return rows_of(course, "ada"), *(hashlib.sha256(f.read_bytes()).hexdigest() for f in (graded, page))
 
     before = all_of_it()
-    task.stamp(course, klass.name, "ada").unlink()
+    course.stamp(klass.name, "ada").unlink()
     assert run.autograde(course, klass.name, ["ada"]).graded.keys() == {"ada"}
     assert all_of_it() == before
     assert row(course, "ada").marks["why"] == gradebook.Mark(None, 0.5, 0.0, False)
@@ -356,3 +356,35 @@ def test_plain_nbgrader_does_the_same_with_the_same_configuration(klass) -> None
     text = page.read_text(encoding="utf-8")
     assert "Content-Security-Policy" in text
     assert "hidden_expectation" not in text
+
+
+def test_a_duplicated_cell_costs_nothing(small) -> None:
+    """One press of JupyterLab's button: nbgrader alone gives up on the whole notebook."""
+    small.release()
+    file = small.hand_in("dora", size="answer = 28")
+    notebook = nbformat.read(file / "tiny.ipynb", as_version=4)
+    copies = [nbformat.from_dict(cell) for cell in notebook.cells]
+    for number, cell in enumerate(copies):
+        cell.id = f"copy-{number}"
+    notebook.cells = notebook.cells + copies
+    nbformat.write(notebook, file / "tiny.ipynb")
+    assert run.autograde(small.course, small.name).graded.keys() == {"dora"}
+
+
+def test_a_resubmission_that_cannot_be_graded_is_told_everywhere(small) -> None:
+    small.release()
+    file = small.hand_in("dora") / "tiny.ipynb"
+    run.grade(small.course, small.name)
+    good = file.read_text()
+    assert row(small.course, "dora").status in {"graded", "waiting"}
+    file.write_text("{ not a notebook")
+    run.grade(small.course, small.name)
+    told = row(small.course, "dora")
+    assert told.status == "not graded"
+    assert told.marks, "the marks of the earlier submission were lost"
+    page = (small.course.folder / "report" / "index.html").read_text()
+    assert "cannot" in told.problem or "not a notebook" in told.problem
+    assert "the marks shown are of an earlier submission" in page
+    file.write_text(good)
+    run.grade(small.course, small.name)
+    assert row(small.course, "dora").status in {"graded", "waiting"}

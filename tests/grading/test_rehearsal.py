@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from grading import gradebook, report, run, task
+from grading import gradebook, report, run
 from grading.course import Course
 from grading.errors import GradingError
 from grading.rehearsal import Rehearsal, rehearse
@@ -175,7 +175,7 @@ def test_regrading_one_student_changes_nothing(rehearsed: Course, table: gradebo
     name = min(marked, key=lambda name: "keras" in str(STUDENTS[name].get("cells")))
     graded = next((rehearsed.autograded / name / table.assignment).glob("*.ipynb"))
     before = graded.read_bytes()
-    task.stamp(rehearsed, table.assignment, name).unlink()
+    rehearsed.stamp(table.assignment, name).unlink()
     assert run.autograde(rehearsed, table.assignment, [name]).graded.keys() == {name}
     assert graded.read_bytes() == before
     (after,) = run.tables(rehearsed)
