@@ -89,26 +89,35 @@ class Student:
 
     def replace(self, marker: str, source: str) -> None:
         """Click the cell that holds ``marker``, type ``source`` over it, and run it."""
-        editor = self.cell(marker).locator(".cm-content")
-        editor.scroll_into_view_if_needed()
-        editor.click()
-        self.page.keyboard.press("Control+A")
-        self.page.keyboard.insert_text(source)
-        self.page.keyboard.press("Control+Enter")
+        first = source.splitlines()[0]
+        for _ in range(20):  # JupyterLab still moves while it settles: look whether the typing arrived
+            self.cell(marker).locator(".cm-content").click()
+            self.page.keyboard.press("Control+A")
+            self.page.keyboard.insert_text(source)
+            self.page.wait_for_timeout(300)
+            if self.cell(first).count():
+                break
+        self.execute(self.cell(first))
 
     def run(self, marker: str) -> str:
         """Run the cell that holds ``marker`` and read what it says."""
         cell = self.cell(marker)
-        cell.locator(".cm-content").click()
-        self.page.keyboard.press("Control+Enter")
+        self.execute(cell)
+        return str(cell.locator(".jp-OutputArea-output").all_inner_texts())
+
+    def execute(self, cell) -> None:
+        """Run a cell and wait for its number to change; a kernel that is not ready drops the first press."""
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        for _ in range(240):
+        for attempt in range(240):
+            if attempt % 40 == 0 and "*" not in prompt.inner_text():
+                cell.locator(".cm-content").click()
+                self.page.keyboard.press("Control+Enter")
             now = prompt.inner_text()
             if now != before and re.search(r"\[\d+\]", now):
-                break
+                return
             time.sleep(0.25)
-        return cell.locator(".jp-OutputArea-output").all_inner_texts().__str__()
+        pytest.fail(f"the cell did not run: {cell.inner_text()[:200]}")
 
     def validate(self) -> str:
         """Press Validate and read the dialogue."""
