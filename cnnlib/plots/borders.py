@@ -281,12 +281,7 @@ def shrinking(size: int, kernel_sizes: Sequence[int]) -> Figure:
         sides = sides_without_padding(size, kernel_size)
         label = WORDS["kernel"].format(kernel=kernel_size, layers=len(sides) - 1)
         axes.plot(range(len(sides)), sides, marker=marker, label=label)
-    axes.set_xlabel(WORDS["layers"])
-    axes.set_ylabel(WORDS["side"])
-    axes.set_ylim(0, None)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(color=COLOURS["faint"])
-    axes.legend()
+    _finish_curves(axes, WORDS["layers"], WORDS["side"])
     return figure
 
 
@@ -369,12 +364,7 @@ def error_profile(errors: Mapping[str, NDArray], rings: int) -> Figure:
     axes = figure.subplots()
     for (name, error), marker in zip(errors.items(), "osD^v*" * len(errors), strict=False):
         axes.plot(range(rings), ring_means(error, rings), marker=marker, label=name)
-    axes.set_xlabel(WORDS["distance"])
-    axes.set_ylabel(WORDS["error"])
-    axes.set_ylim(0, None)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(color=COLOURS["faint"])
-    axes.legend()
+    _finish_curves(axes, WORDS["distance"], WORDS["error"])
     return figure
 
 
@@ -464,3 +454,13 @@ def _need_picture(image: NDArray) -> None:
             f"a picture of shape {image.shape} cannot be shown; "
             "it needs (height, width) or (height, width, 3)"
         )
+
+
+def _finish_curves(axes: Axes, across: str, up: str) -> None:
+    """Label curves over a whole number, from 0 upwards."""
+    axes.set_xlabel(across)
+    axes.set_ylabel(up)
+    axes.set_ylim(0, None)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(color=COLOURS["faint"])
+    axes.legend()

@@ -6,7 +6,7 @@ explains. The drawings use inches as their coordinates, so that text fits its ce
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -298,15 +298,7 @@ def stages(signal: ArrayLike, kernel: ArrayLike, bias: float = 0) -> Figure:
         places = start + np.arange(len(values))
         axes.bar(places, values, 0.6, color=_tint(colour), edgecolor=style.COLOURS["ink"], hatch=hatch)
         axes.axhline(0, color=style.COLOURS["ink"], linewidth=1)
-        for x, value in zip(places, values, strict=True):
-            axes.annotate(
-                number(value),
-                (x, value),
-                (0, 3 if value >= 0 else -3),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if value >= 0 else "top",
-            )
+        _write_values(axes, places, values)
         axes.set_title(WORDS[name], loc="left")
         axes.margins(y=0.3)
         style.bare(axes)
@@ -372,15 +364,7 @@ def mirrored(target: ArrayLike, history: ArrayLike) -> Figure:
     ):
         axes.bar(range(len(made)), values, 0.5, color=_tint(colour), edgecolor=style.COLOURS["ink"])
         axes.axhline(0, color=style.COLOURS["ink"], linewidth=1)
-        for tap, value in enumerate(values):
-            axes.annotate(
-                number(value),
-                (tap, value),
-                (0, 3 if value >= 0 else -3),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if value >= 0 else "top",
-            )
+        _write_values(axes, range(len(values)), values)
         axes.set_title(WORDS[word], loc="left")
         axes.margins(y=0.35)
         axes.set_xlim(-0.6, len(made) - 0.4)
@@ -494,3 +478,16 @@ def matched(
         bottom.plot(place, values[place], "v", color=style.COLOURS["output"], markersize=9)
     bottom.set(xlabel=WORDS["sample"], xlim=(0, len(row) - 1))
     return figure
+
+
+def _write_values(axes: Axes, places: Iterable[float], values: Iterable[float]) -> None:
+    """Write each value at the end of its bar: above it, or below where it is negative."""
+    for x, value in zip(places, values, strict=True):
+        axes.annotate(
+            number(value),
+            (x, value),
+            (0, 3 if value >= 0 else -3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if value >= 0 else "top",
+        )

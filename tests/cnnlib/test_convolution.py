@@ -54,16 +54,21 @@ def problems(draw, ranks=(1, 2, 3)):
     return inputs, kernel, {"strides": steps, "padding": padding, "dilation_rate": gaps, "groups": groups}
 
 
-@given(problems())
-def test_equals_its_loop_twin(problem):
-    inputs, kernel, arguments = problem
-    amounts = amounts_for(
+def amounts_of(inputs, kernel, arguments):
+    """The pairs (before, after) that the padding of a problem means."""
+    return amounts_for(
         inputs.shape[1:-1],
         kernel.shape[:-2],
         arguments["strides"],
         arguments["padding"],
         arguments["dilation_rate"],
     )
+
+
+@given(problems())
+def test_equals_its_loop_twin(problem):
+    inputs, kernel, arguments = problem
+    amounts = amounts_of(inputs, kernel, arguments)
     bias = np.arange(kernel.shape[-1], dtype=inputs.dtype)
     expected = conv_loops(
         pad(inputs, amounts), kernel, arguments["strides"], arguments["dilation_rate"], arguments["groups"]
@@ -121,13 +126,7 @@ def test_equivariant_to_circular_translation(problem, shift):
 @given(problems())
 def test_a_stride_keeps_every_so_manyeth_place(problem):
     inputs, kernel, arguments = problem
-    amounts = amounts_for(
-        inputs.shape[1:-1],
-        kernel.shape[:-2],
-        arguments["strides"],
-        arguments["padding"],
-        arguments["dilation_rate"],
-    )
+    amounts = amounts_of(inputs, kernel, arguments)
     everywhere = conv(inputs, kernel, **{**arguments, "strides": 1, "padding": amounts})
     kept = everywhere[(slice(None), *(slice(None, None, s) for s in arguments["strides"]))]
     np.testing.assert_array_equal(conv(inputs, kernel, **arguments), kept)
