@@ -16,10 +16,10 @@ import cnnlib
 
 #: Each module may import from the floors below it and from those before it on its own floor.
 FLOORS = (
-    ("errors", "sizes"),
+    ("errors", "sizes", "threads"),
     ("padding", "windows", "images", "signals"),
     ("convolution", "pooling", "filters", "variants", "upsampling", "functional"),
-    ("connections", "receptive_field", "algorithms"),
+    ("connections", "receptive_field", "algorithms", "formulas"),
     ("layers", "network", "training", "weights"),
     ("architectures",),
     ("seeing",),
@@ -36,6 +36,10 @@ OUTSIDE = {
     "tensorflow": {"keras_bridge"},
     "skimage": {"images"},
     "pywt": {"signals"},
+    "mlxtend": {"images"},
+    "sympy": {"formulas"},
+    "tqdm": {"training"},
+    "hypothesis": {"keras_bridge"},
 }
 HEIGHTS = {name: (floor, place) for floor, names in enumerate(FLOORS) for place, name in enumerate(names)}
 
