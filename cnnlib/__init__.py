@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "average_pool": "pooling",
     "conv": "convolution",
+    "conv_backward": "convolution",
     "conv_macs": "sizes",
     "conv_parameters": "sizes",
     "conv_weights": "sizes",
@@ -31,6 +32,7 @@ _HOMES = {
     "output_shape": "sizes",
     "output_size": "sizes",
     "pad": "padding",
+    "pad_backward": "padding",
     "padding_amounts": "sizes",
     "photograph": "images",
     "recording": "signals",
@@ -38,9 +40,9 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
-    from cnnlib.convolution import conv, convolve, correlate
+    from cnnlib.convolution import conv, conv_backward, convolve, correlate
     from cnnlib.images import photograph
-    from cnnlib.padding import pad
+    from cnnlib.padding import pad, pad_backward
     from cnnlib.pooling import average_pool, global_average_pool, global_max_pool, max_pool
     from cnnlib.signals import recording
     from cnnlib.sizes import (
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "average_pool",
     "conv",
+    "conv_backward",
     "conv_macs",
     "conv_parameters",
     "conv_weights",
@@ -67,6 +70,7 @@ __all__ = [
     "output_shape",
     "output_size",
     "pad",
+    "pad_backward",
     "padding_amounts",
     "photograph",
     "recording",

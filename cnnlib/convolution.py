@@ -8,14 +8,14 @@ arrays, told apart by the flip.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.errors import DtypeError, ShapeError
-from cnnlib.padding import amounts_for, pad
+from cnnlib.padding import amounts_for, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis
 from cnnlib.windows import sliding_windows
 
@@ -113,6 +113,95 @@ def conv(
         windows = sliding_windows(padded[..., seen], kernel.shape[:rank], steps, gaps)
         _multiply_blocks(windows, kernel[..., chosen].reshape(-1, width), shift[chosen], places[..., chosen])
     return outputs
+
+
+class ConvGradients(NamedTuple):
+    """What :func:`conv_backward` returns: dL/d(argument) of each, None where it was not asked for."""
+
+    inputs: NDArray[np.floating] | None
+    kernel: NDArray[np.floating] | None
+    bias: NDArray[np.floating] | None
+
+
+def conv_backward(
+    gradient: ArrayLike,
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+    groups: int = 1,
+    *,
+    pad_mode: str = "constant",
+    pad_value: float = 0,
+    needs: Collection[str] = ConvGradients._fields,
+) -> ConvGradients:
+    """The gradients of :func:`conv`: how the loss changes with the inputs, the kernel and the bias.
+
+    Args:
+        gradient: array (batch, *output, filters), dL/d(outputs).
+        inputs, kernel, strides, padding, dilation_rate, groups, pad_mode, pad_value: what
+            :func:`conv` was given.
+        needs: which gradients to compute; the others are None and cost nothing (the first layer of a
+            network needs none of its inputs).
+
+    Returns:
+        ``ConvGradients(inputs, kernel, bias)``, each in the shape of its argument and the dtype of
+        the outputs.
+
+    Raises:
+        ShapeError: ``gradient`` has not the shape of the outputs; and all that :func:`conv` raises.
+
+    >>> row, kernel = np.array([3, 1, 4, 1.0]).reshape(1, 4, 1), np.array([1, 2.0]).reshape(2, 1, 1)
+    >>> grads = conv_backward(np.ones((1, 3, 1)), row, kernel)
+    >>> grads.inputs.ravel(), grads.kernel.ravel(), grads.bias
+    (array([1., 3., 3., 2.]), array([8., 6.]), array([3.]))
+    """
+    inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
+    dtype = np.result_type(inputs, kernel)
+    rank = _check_shapes(inputs, kernel, groups)
+    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
+    steps = per_axis(strides, rank, "strides")
+    gaps = per_axis(dilation_rate, rank, "dilation_rate")
+    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
+    shape = output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps)
+    slopes = _check_gradient(gradient, shape, dtype)
+    if unknown := set(needs) - set(ConvGradients._fields):
+        raise ShapeError(f"no gradient of {', '.join(sorted(unknown))}; conv has {ConvGradients._fields}")
+
+    inputs_slopes = kernel_slopes = bias_slopes = None
+    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
+    if "bias" in needs:
+        bias_slopes = slopes.sum(axis=tuple(range(rank + 1)))
+    if "kernel" in needs:
+        kernel_slopes = np.empty(kernel.shape, dtype)
+    if "inputs" in needs:
+        padded_slopes = np.zeros(padded.shape, dtype)
+    depth, width = kernel.shape[-2], filters // groups
+    for group in range(groups):
+        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
+        for tap in np.ndindex(kernel_size):
+            reached = tuple(
+                slice(t * d, t * d + (n - 1) * s + 1, s)
+                for t, d, n, s in zip(tap, gaps, shape[1:-1], steps, strict=True)
+            )
+            touched = (slice(None), *reached, seen)
+            if kernel_slopes is not None:
+                kernel_slopes[(*tap, slice(None), chosen)] = np.tensordot(
+                    padded[touched], slopes[..., chosen], (range(rank + 1), range(rank + 1))
+                )
+            if "inputs" in needs:
+                padded_slopes[touched] += slopes[..., chosen] @ kernel[(*tap, slice(None), chosen)].T
+    if "inputs" in needs:
+        inputs_slopes = np.ascontiguousarray(pad_backward(padded_slopes, amounts, pad_mode))
+    return ConvGradients(inputs_slopes, kernel_slopes, bias_slopes)
+
+
+def _check_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArray:
+    slopes = as_floats(gradient, "gradient").astype(dtype, copy=False)
+    if slopes.shape != tuple(shape):
+        raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {tuple(shape)}")
+    return slopes
 
 
 def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray, outputs: NDArray) -> None:

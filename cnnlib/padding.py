@@ -48,15 +48,8 @@ def pad(
         ShapeError: not as many pairs as spatial axes.
         DtypeError: a constant that the dtype of ``inputs`` cannot hold.
     """
-    if mode not in PAD_MODES:
-        raise SizeError(f"padding mode {mode!r} is unknown; use one of {', '.join(PAD_MODES)}")
-    inputs, amounts = np.asarray(inputs), as_shape(amounts, "amounts")
-    if len(amounts) != inputs.ndim - 2:
-        raise ShapeError(
-            f"{len(amounts)} pairs of padding for {inputs.ndim - 2} spatial axes "
-            f"of shape {inputs.shape}; give one pair (before, after) an axis"
-        )
-    pairs = [per_axis(pair, 2, "padding", minimum=0) for pair in amounts]
+    inputs = np.asarray(inputs)
+    pairs = _pairs(inputs, amounts, mode)
     if not any(map(any, pairs)):
         return inputs
     if mode != "constant" and 0 in inputs.shape[1:-1]:
@@ -65,6 +58,62 @@ def pad(
     if mode == "constant":
         return np.pad(inputs, widths, mode="constant", constant_values=_constant(value, inputs.dtype))
     return np.pad(inputs, widths, mode=PAD_MODES[mode])  # type: ignore[call-overload]
+
+
+def pad_backward(gradient: NDArray, amounts: Sequence[tuple[int, int]], mode: str = "constant") -> NDArray:
+    """The gradient of :func:`pad`: what was put around the edge gives its share back to where it came from.
+
+    A constant came from nowhere, so that its share is dropped.
+
+    Args:
+        gradient: array (batch, *padded, channels), dL/d(outputs of pad).
+        amounts, mode: as they were given to :func:`pad`.
+
+    Returns:
+        array (batch, *spatial, channels), dL/d(inputs); a view where nothing is added up.
+
+    Raises:
+        SizeError: an unknown mode, or more padding than there are elements.
+        ShapeError: not as many pairs as spatial axes.
+
+    >>> row = np.ones((1, 7, 1))
+    >>> for mode in PAD_MODES:
+    ...     print(f"{mode:9}", pad_backward(row, [(2, 2)], mode).ravel())
+    constant  [1. 1. 1.]
+    edge      [3. 1. 3.]
+    reflect   [2. 3. 2.]
+    circular  [2. 3. 2.]
+    """
+    gradient = np.asarray(gradient)
+    for axis, (before, after) in enumerate(_pairs(gradient, amounts, mode), start=1):
+        size = gradient.shape[axis] - before - after
+        if size < (mode != "constant"):
+            raise SizeError(
+                f"axis {axis - 1}: a gradient of {gradient.shape[axis]} elements is too short for "
+                f"padding {before} + {after}; it needs the padded size"
+            )
+        places = np.moveaxis(gradient, axis, 0)
+        folded = places[before : before + size]
+        if mode != "constant" and (before or after):
+            folded = folded.copy()
+            sources = np.pad(np.arange(size), (before, after), mode=PAD_MODES[mode])  # type: ignore[call-overload]
+            for place in (*range(before), *range(before + size, len(places))):
+                folded[sources[place]] += places[place]
+        gradient = np.moveaxis(folded, 0, axis)
+    return gradient
+
+
+def _pairs(array: NDArray, amounts: Sequence[tuple[int, int]], mode: str) -> list[tuple[int, ...]]:
+    """Return the checked pairs (before, after) of every spatial axis, or say what is wrong."""
+    if mode not in PAD_MODES:
+        raise SizeError(f"padding mode {mode!r} is unknown; use one of {', '.join(PAD_MODES)}")
+    amounts = as_shape(amounts, "amounts")
+    if len(amounts) != array.ndim - 2:
+        raise ShapeError(
+            f"{len(amounts)} pairs of padding for {array.ndim - 2} spatial axes "
+            f"of shape {array.shape}; give one pair (before, after) an axis"
+        )
+    return [per_axis(pair, 2, "padding", minimum=0) for pair in amounts]
 
 
 def _constant(value: float, dtype: np.dtype) -> float:
