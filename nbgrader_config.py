@@ -4,6 +4,7 @@ Two folders belong to the repository (`solutions/`, `exercises/`); all that a ru
 that git ignores: `class/`, or the one that the environment variable COURSE_CLASS names.
 """
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,12 @@ folder = Path(os.path.relpath(root / os.environ.get("COURSE_CLASS", "class"), ro
 
 # The late policy below is our own class; plain `nbgrader` must find it too.
 sys.path.insert(0, str(root))
+
+# Plain `nbgrader` may be the first command of all: the gradebook needs its folder, and is made by `alembic`,
+# which nbgrader calls by name and which lies beside this Python, on PATH or not.
+with contextlib.suppress(OSError):  # where nothing can be written, what needs to write says so
+    (root / folder).mkdir(parents=True, exist_ok=True)
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 # Where things lie. What an instructor writes is called what it is: solutions and exercises.
 c.CourseDirectory.root = str(root)

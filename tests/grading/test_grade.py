@@ -358,6 +358,15 @@ def test_plain_nbgrader_does_the_same_with_the_same_configuration(klass) -> None
     assert "hidden_expectation" not in text
 
 
+def test_plain_nbgrader_may_be_the_first_command_of_all(small) -> None:
+    """No class folder yet, and the environment not on PATH: nbgrader alone would end in a traceback."""
+    environment = {"HOME": str(small.root), "PATH": "/usr/bin:/bin", "COURSE_CLASS": "class"}
+    command = [sys.executable, "-m", "nbgrader", "db", "student", "add", "ada"]
+    subprocess.run(command, cwd=small.root, env=environment, capture_output=True, check=True)
+    with small.course.surroundings(), gradebook.opened(small.course) as book:
+        assert [student.id for student in book.students] == ["ada"]
+
+
 def test_a_duplicated_cell_costs_nothing(small) -> None:
     """One press of JupyterLab's button: nbgrader alone gives up on the whole notebook."""
     small.release()
