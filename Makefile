@@ -11,8 +11,8 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 VENV := $(CURDIR)/.venv
 RUN := "$(VENV)/bin/python"
 PORT ?= 8000
-# JupyterLab refuses to run as root unless told; it need not look for news.
-LAB_OPTIONS = --LabApp.news_url=None $(if $(filter 0,$(shell id -u)),--allow-root)
+# JupyterLab refuses to run as root unless told; grading/lab keeps its question about news off the first cell.
+LAB = JUPYTER_CONFIG_PATH="$(CURDIR)/grading/lab" $(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # The environment's own tools come first (nbgrader calls alembic by name), and whatever tools like to
 # remember between runs stays in this folder.
@@ -51,7 +51,7 @@ serve: book ## show the website at http://localhost:8000 (another port: PORT=808
 lab: environment ## open JupyterLab on your own copy of the exercises, in class/desk
 	@mkdir -p class/desk
 	@for task in exercises/*/; do test -e "class/desk/$$(basename "$$task")" || cp -R "$$task" class/desk/ || exit 1; done
-	@cd class/desk && $(RUN) -m jupyterlab $(LAB_OPTIONS)
+	@cd class/desk && $(LAB)
 
 ##@ For instructors
 release: environment ## make exercises/ from solutions/
@@ -82,8 +82,9 @@ lint: environment ## lint, spelling and types alone
 fuzz: environment ## compare with Keras on new random cases, ten times as many as in make test
 	@HYPOTHESIS_PROFILE=fuzz $(RUN) -m pytest -n 2 -m keras tests/cnnlib/test_keras_agreement.py
 
-bench: environment ## measure time and memory against peers, as ratios, into build/bench
-	@$(RUN) tests/benchmarks/operators.py
+bench: environment ## measure time and memory against peers, as ratios, into build/bench (ARGS="--cases a,d")
+	@$(RUN) tests/benchmarks/operators.py $(ARGS)
+	@$(if $(ARGS),,$(RUN) tests/benchmarks/networks.py)
 
 lock: environment ## write requirements.lock anew from pyproject.toml (newer versions: UPGRADE=1)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --quiet \

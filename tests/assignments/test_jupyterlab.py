@@ -34,16 +34,17 @@ def desk(tmp_path_factory, root) -> Path:
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(desk, tmp_path_factory) -> Iterator[str]:
+def jupyterlab(desk, root, tmp_path_factory) -> Iterator[str]:
     """The address of a JupyterLab that serves the desk, with settings of its own."""
     home = tmp_path_factory.mktemp("jupyter")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=", "--LabApp.news_url=None", "--ServerApp.port_retries=0"]
+    command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | {name: str(home / name.lower()) for name in places}
+    environment["JUPYTER_CONFIG_PATH"] = str(root / "grading" / "lab")  # as `make lab` does
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     log = home / "log"
     with log.open("w") as output:
