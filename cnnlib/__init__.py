@@ -28,6 +28,7 @@ _HOMES = {
     "correlate": "convolution",
     "global_average_pool": "pooling",
     "global_max_pool": "pooling",
+    "handwritten_digits": "images",
     "max_pool": "pooling",
     "output_shape": "sizes",
     "output_size": "sizes",
@@ -37,11 +38,12 @@ _HOMES = {
     "photograph": "images",
     "recording": "signals",
     "sliding_windows": "windows",
+    "train_test_split": "images",
 }
 
 if TYPE_CHECKING:
     from cnnlib.convolution import conv, conv_backward, convolve, correlate
-    from cnnlib.images import photograph
+    from cnnlib.images import handwritten_digits, photograph, train_test_split
     from cnnlib.padding import pad, pad_backward
     from cnnlib.pooling import average_pool, global_average_pool, global_max_pool, max_pool
     from cnnlib.signals import recording
@@ -66,6 +68,7 @@ __all__ = [
     "correlate",
     "global_average_pool",
     "global_max_pool",
+    "handwritten_digits",
     "max_pool",
     "output_shape",
     "output_size",
@@ -75,6 +78,7 @@ __all__ = [
     "photograph",
     "recording",
     "sliding_windows",
+    "train_test_split",
 ]
 
 
