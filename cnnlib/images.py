@@ -132,7 +132,7 @@ def _load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def handwritten_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """5,000 handwritten digits of MNIST, 500 of each, sorted: white ink on black, and what they say.
+    """Handwritten digits of MNIST, 500 of each, sorted: white ink on black, and what they say.
 
     Returns:
         images (5000, 28, 28), uint8 from 0 to 255, and labels (5000,) from 0 to 9. A network wants them
