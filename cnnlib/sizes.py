@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from cnnlib.errors import ShapeError, SizeError
@@ -226,16 +227,7 @@ def output_shape(
         SizeError: the kernel does not fit along an axis (the message names the axis).
         ShapeError: there are not as many values as axes.
     """
-    shape = as_shape(input_shape, "input_shape")
-    if len(shape) < 3:
-        raise ShapeError(
-            f"input shape {shape} has {len(shape)} axes; "
-            "it needs (batch, at least one spatial axis, channels)"
-        )
-    batch, *spatial, channels = shape
-    if batch is not None:  # Keras leaves the batch open
-        as_int(batch, "batch", minimum=0)
-    as_int(channels, "channels", minimum=0)
+    batch, *spatial, channels = _checked_shape(input_shape)
     rank = len(spatial)
     kernels = per_axis(kernel_size, rank, "kernel_size")
     steps = per_axis(strides, rank, "strides")
@@ -250,6 +242,21 @@ def output_shape(
             raise SizeError(f"axis {axis}: {error}") from None
     last = channels if filters is None else as_int(filters, "filters")
     return (batch, *outputs, last)
+
+
+def _checked_shape(input_shape: Sequence[int]) -> tuple[Any, ...]:
+    """Return (batch, *spatial, channels) as a tuple, or say what it lacks."""
+    shape = as_shape(input_shape, "input_shape")
+    if len(shape) < 3:
+        raise ShapeError(
+            f"input shape {shape} has {len(shape)} axes; "
+            "it needs (batch, at least one spatial axis, channels)"
+        )
+    batch, *_, channels = shape
+    if batch is not None:  # Keras leaves the batch open
+        as_int(batch, "batch", minimum=0)
+    as_int(channels, "channels", minimum=0)
+    return shape
 
 
 def kernel_shape(kernel_size: Sequence[int], channels: int, filters: int, groups: int = 1) -> tuple[int, ...]:
@@ -313,6 +320,259 @@ def conv_macs(
     size = per_axis(kernel_size, len(out) - 2, "kernel_size")
     one_filter = conv_weights(size, input_shape[-1], filters, groups) // filters
     return one_filter * math.prod(out)
+
+
+def depthwise_parameters(
+    kernel_size: Sequence[int], channels: int, multiplier: int = 1, use_bias: bool = True
+) -> int:
+    """The parameters of a depthwise convolution: ``multiplier`` kernels for each channel, and biases.
+
+    >>> depthwise_parameters((3, 3), channels=64, use_bias=False)
+    576
+    """
+    channels, multiplier = as_int(channels, "channels"), as_int(multiplier, "multiplier")
+    return conv_parameters(kernel_size, channels, channels * multiplier, channels, use_bias)
+
+
+def separable_parameters(
+    kernel_size: Sequence[int], channels: int, filters: int, multiplier: int = 1, use_bias: bool = True
+) -> int:
+    """The parameters of a depthwise convolution and the 1×1 convolution after it; one bias a filter.
+
+    >>> separable_parameters((3, 3), channels=64, filters=128, use_bias=False)      # 576 + 8192
+    8768
+    >>> conv_parameters((3, 3), channels=64, filters=128, use_bias=False)
+    73728
+    """
+    each = depthwise_parameters(kernel_size, channels, multiplier, use_bias=False)
+    ones = (1,) * len(tuple(kernel_size))
+    return each + conv_parameters(ones, channels * multiplier, filters, use_bias=use_bias)
+
+
+def depthwise_macs(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    multiplier: int = 1,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+) -> int:
+    """The multiply-accumulate operations of a depthwise convolution: one kernel an output value.
+
+    >>> depthwise_macs((1, 112, 112, 64), kernel_size=3, padding="same")
+    7225344
+    """
+    channels = as_int(as_shape(input_shape, "input_shape")[-1], "channels")
+    filters = channels * as_int(multiplier, "multiplier")
+    return conv_macs(input_shape, kernel_size, filters, strides, padding, dilation_rate, groups=channels)
+
+
+def separable_macs(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    multiplier: int = 1,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+) -> int:
+    """The multiply-accumulate operations of a depthwise convolution and the 1×1 convolution after it.
+
+    >>> shape = (1, 112, 112, 64)
+    >>> separable_macs(shape, 3, filters=128, padding="same")
+    109985792
+    >>> conv_macs(shape, 3, filters=128, padding="same")
+    924844032
+    """
+    each = depthwise_macs(input_shape, kernel_size, multiplier, strides, padding, dilation_rate)
+    between = input_shape[-1] * multiplier
+    middle = output_shape(input_shape, kernel_size, between, strides, padding, dilation_rate)
+    return each + conv_macs(middle, 1, filters)
+
+
+def separable_cost(kernel_size: Sequence[int], filters: int) -> Fraction:
+    """What a depthwise separable convolution costs against a full one: 1 / C_out + 1 / k².
+
+    It holds for operations and, without biases, for weights, whatever the number of input channels.
+
+    >>> cost = separable_cost((3, 3), filters=256)
+    >>> cost, round(1 / float(cost), 1)             # "eight to nine times fewer"
+    (Fraction(265, 2304), 8.7)
+    """
+    window = math.prod(as_int(k, "kernel_size") for k in as_shape(kernel_size, "kernel_size"))
+    return Fraction(1, as_int(filters, "filters")) + Fraction(1, window)
+
+
+def locally_connected_shape(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+) -> tuple[int, ...]:
+    """The shape of the weights where every place has its own: (*output, *kernel_size, channels, filters).
+
+    >>> locally_connected_shape((1, 32, 32, 3), kernel_size=5, filters=6)
+    (28, 28, 5, 5, 3, 6)
+    """
+    _, *places, _ = output_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
+    return (
+        *places,
+        *kernel_shape(per_axis(kernel_size, len(places), "kernel_size"), input_shape[-1], filters),
+    )
+
+
+def locally_connected_parameters(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+    use_bias: bool = True,
+) -> int:
+    """The parameters of a layer that looks as locally as a convolution but shares nothing.
+
+    Its multiply-accumulate operations are those of the convolution, :func:`conv_macs`.
+
+    >>> locally_connected_parameters((1, 32, 32, 3), kernel_size=5, filters=6)
+    357504
+    >>> conv_parameters((5, 5), channels=3, filters=6)
+    456
+    """
+    shape = locally_connected_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
+    places = math.prod(shape[: (len(shape) - 2) // 2])
+    return math.prod(shape) + (places * filters if use_bias else 0)
+
+
+def transposed_crop(
+    kernel_size: int,
+    stride: int = 1,
+    padding: str | int | tuple[int, int] = "valid",
+    output_padding: int | None = None,
+    dilation: int = 1,
+) -> tuple[int, int]:
+    """What a transposed convolution cuts off before and after one axis; negative: it adds so much.
+
+    Every input of a transposed convolution is spread over F outputs, so that N inputs, S apart, cover
+    (N - 1)·S + F of them. ``padding`` is that of the convolution whose transpose this is, and what that
+    put around its input is cut off here. A convolution rounds down, so that inputs of up to S different
+    sizes give it the same output; ``output_padding`` chooses among them by adding outputs after the axis.
+    None means what Keras takes: ``valid`` covers at least a stride for each input, ``same`` gives N·S
+    outputs; where the padding is a number, a pair, ``full`` or ``causal``, nothing is added.
+
+    >>> transposed_crop(3, stride=2, padding="same"), transposed_crop(4, stride=2, padding="same")
+    ((0, 1), (1, 1))
+    >>> transposed_crop(2, stride=3)                # the window is narrower than the stride
+    (0, -1)
+    >>> transposed_crop(3, stride=2, padding=1, output_padding=1)
+    (1, 0)
+    """
+    stride = as_int(stride, "stride")
+    span = effective_kernel_size(kernel_size, dilation)
+    if output_padding is not None and as_int(output_padding, "output_padding", minimum=0) >= stride:
+        raise SizeError(
+            f"output_padding {output_padding} must be smaller than stride {stride}; "
+            "no convolution would have left out so much"
+        )
+    if padding == "same":
+        added = stride - span % 2 if output_padding is None else output_padding
+        total = 2 * (span // 2) - added
+        before = max(total, 0) // 2
+        return (before, total - before)
+    default = max(stride - span, 0) if padding == "valid" else 0
+    before, after = padding_amounts(0, kernel_size, stride, padding, dilation)
+    return (before, after - (default if output_padding is None else output_padding))
+
+
+def transposed_size(
+    size: int,
+    kernel_size: int,
+    stride: int = 1,
+    padding: str | int | tuple[int, int] = "valid",
+    output_padding: int | None = None,
+    dilation: int = 1,
+) -> int:
+    """The outputs of a transposed convolution along one axis: (N - 1)·S + F - 2P + output_padding.
+
+    Symbols as in :func:`output_size`, whose inverse this is: a convolution with the same arguments makes
+    N of that many again. What ``padding`` and ``output_padding`` mean is told by :func:`transposed_crop`.
+
+    >>> transposed_size(4, kernel_size=3, stride=2), output_size(9, kernel_size=3, stride=2)
+    (9, 4)
+    >>> transposed_size(4, kernel_size=3, stride=2, padding="same")
+    8
+    >>> transposed_size(4, kernel_size=3, stride=2, padding=1, output_padding=1)
+    8
+
+    Raises:
+        SizeError: nothing is left after cropping, or an argument is not a whole number.
+    """
+    size = as_int(size, "input size")
+    before, after = transposed_crop(kernel_size, stride, padding, output_padding, dilation)
+    spread = (size - 1) * stride + effective_kernel_size(kernel_size, dilation)
+    if spread - before - after < 1:
+        raise SizeError(
+            f"{size} input(s) with kernel {kernel_size}, stride {stride} and dilation {dilation} cover "
+            f"{spread} output(s), of which padding cuts off {before} + {after}; "
+            f"pad by less, or take at least {-(-(before + after - spread + 1) // stride)} more input(s)"
+        )
+    return spread - before - after
+
+
+def transposed_shape(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    output_padding: PerAxis | None = None,
+    dilation_rate: PerAxis = 1,
+) -> tuple[int, ...]:
+    """The shape that a transposed convolution makes of ``input_shape`` (batch, *spatial, channels).
+
+    >>> transposed_shape((1, 7, 7, 128), kernel_size=5, filters=64, strides=2, padding="same")
+    (1, 14, 14, 64)
+
+    Raises:
+        SizeError: nothing is left along an axis (the message names the axis).
+        ShapeError: there are not as many values as axes.
+    """
+    batch, *spatial, _ = _checked_shape(input_shape)
+    rank = len(spatial)
+    added = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding", 0)
+    outputs = []
+    for axis, (n, k, s, p, extra, d) in enumerate(
+        zip(
+            spatial,
+            per_axis(kernel_size, rank, "kernel_size"),
+            per_axis(strides, rank, "strides"),
+            split_padding(padding, rank),
+            added,
+            per_axis(dilation_rate, rank, "dilation_rate"),
+            strict=True,
+        )
+    ):
+        try:
+            outputs.append(transposed_size(n, k, s, p, extra, d))
+        except SizeError as error:
+            raise SizeError(f"axis {axis}: {error}") from None
+    return (batch, *outputs, as_int(filters, "filters"))
+
+
+def transposed_macs(input_shape: Sequence[int], kernel_size: PerAxis, filters: int) -> int:
+    """The multiply-accumulate operations of a transposed convolution: weights of an input value x inputs.
+
+    Those of the convolution whose transpose it is; products that cropping throws away are counted, as
+    :func:`conv_macs` counts those with padding.
+
+    >>> transposed_macs((1, 7, 7, 128), kernel_size=5, filters=64)
+    10035200
+    """
+    shape = _checked_shape(input_shape)
+    size = per_axis(kernel_size, len(shape) - 2, "kernel_size")
+    return math.prod(shape[:-1]) * conv_weights(size, shape[-1], filters)
 
 
 def dense_parameters(inputs: int, units: int, use_bias: bool = True) -> int:
