@@ -18,7 +18,17 @@ import cnnlib
 FLOORS = (
     ("errors", "sizes", "threads"),
     ("padding", "windows", "images", "signals"),
-    ("convolution", "pooling", "filters", "variants", "upsampling", "functional"),
+    (
+        "convolution",
+        "pooling",
+        "filters",
+        "variants",
+        "upsampling",
+        "activations",
+        "losses",
+        "normalization",
+        "functional",
+    ),
     ("connections", "receptive_field", "algorithms", "formulas"),
     ("layers", "network", "training", "weights"),
     ("architectures",),
