@@ -25,6 +25,11 @@ Padding: TypeAlias = "str | int | Sequence[int | tuple[int, int]]"
 PerAxis: TypeAlias = "int | Sequence[int]"
 
 PADDING_MODES = ("valid", "same", "full", "causal")
+#: Bytes of a number, by the name of its type.
+_ITEM_BYTES = {
+    **{f"{kind}{bits}": bits // 8 for kind in ("float", "int", "uint") for bits in (16, 32, 64)},
+    **{"bfloat16": 2, "int8": 1, "uint8": 1, "bool": 1},
+}
 
 
 def as_int(value: Any, name: str, minimum: int = 1) -> int:
@@ -582,3 +587,120 @@ def dense_parameters(inputs: int, units: int, use_bias: bool = True) -> int:
     30720
     """
     return as_int(inputs, "inputs") * as_int(units, "units") + (units if use_bias else 0)
+
+
+def dense_macs(input_shape: Sequence[int], units: int) -> int:
+    """The multiply-accumulate operations of a fully connected layer over the last axis of its inputs.
+
+    >>> dense_macs((1, 4096), units=1000)
+    4096000
+    """
+    shape = tuple(as_int(n, "input_shape", minimum=0) for n in as_shape(input_shape, "input_shape"))
+    return math.prod(shape) * as_int(units, "units")
+
+
+def pool_operations(
+    input_shape: Sequence[int],
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+) -> int:
+    """The comparisons of max pooling, or the additions of average pooling: one fewer than a window holds.
+
+    They are no multiply-accumulate operations, and usually left out of their count.
+
+    >>> pool_operations((1, 224, 224, 64), pool_size=2)
+    2408448
+    """
+    steps = pool_size if strides is None else strides
+    out = output_shape(input_shape, pool_size, None, steps, padding)
+    return (math.prod(per_axis(pool_size, len(out) - 2, "pool_size")) - 1) * math.prod(out)
+
+
+def conv_connections(
+    input_shape: Sequence[int],
+    kernel_size: PerAxis,
+    filters: int,
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    dilation_rate: PerAxis = 1,
+    groups: int = 1,
+    use_bias: bool = True,
+) -> int:
+    """The connections of a convolution layer: for every output its window of inputs, and its bias.
+
+    This is how LeCun et al. (1998) count for LeNet-5: each weight as often as it is used, which is what
+    sharing hides. A locally connected layer has as many, and a parameter for each.
+
+    >>> conv_connections((1, 32, 32, 1), kernel_size=5, filters=6), conv_parameters((5, 5), 1, 6)
+    (122304, 156)
+    """
+    macs = conv_macs(input_shape, kernel_size, filters, strides, padding, dilation_rate, groups)
+    outputs = math.prod(output_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate))
+    return macs + (outputs if use_bias else 0)
+
+
+def pool_connections(
+    input_shape: Sequence[int],
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+    use_bias: bool = False,
+) -> int:
+    """The connections of a pooling layer: for every output its window, in its own feature map.
+
+    LeNet-5's subsampling adds a trainable bias: ``use_bias`` counts it.
+
+    >>> pool_connections((1, 28, 28, 6), pool_size=2, use_bias=True)
+    5880
+    """
+    steps = pool_size if strides is None else strides
+    out = output_shape(input_shape, pool_size, None, steps, padding)
+    window = math.prod(per_axis(pool_size, len(out) - 2, "pool_size"))
+    return (window + (1 if use_bias else 0)) * math.prod(out)
+
+
+def dense_connections(input_shape: Sequence[int], units: int, use_bias: bool = True) -> int:
+    """The connections of a fully connected layer: for one input vector as many as it has parameters.
+
+    >>> dense_connections((1, 120), units=84)
+    10164
+    """
+    macs = dense_macs(input_shape, units)
+    outputs = math.prod(tuple(input_shape)[:-1]) * units
+    return macs + (outputs if use_bias else 0)
+
+
+def activation_values(shape: Sequence[int | None]) -> int:
+    """The numbers in an activation of ``shape``; an open batch, None, counts as one image.
+
+    >>> activation_values((None, 224, 224, 64))
+    3211264
+    """
+    first, *rest = as_shape(shape, "shape") or (1,)
+    batch = 1 if first is None else first
+    return math.prod(as_int(n, "shape", minimum=0) for n in (batch, *rest))
+
+
+def item_bytes(dtype: Any = "float32") -> int:
+    """The bytes of one number of ``dtype``, a name or NumPy's own type.
+
+    >>> item_bytes(), item_bytes("float16"), item_bytes("uint8")
+    (4, 2, 1)
+    """
+    size = getattr(dtype, "itemsize", None)  # of numpy.dtype("float32"), but not of numpy.float32
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", repr(dtype))
+    if not isinstance(size, int):
+        size = _ITEM_BYTES.get(name)
+    if size is None:
+        raise SizeError(f"dtype {name!r} is unknown; use one of {', '.join(_ITEM_BYTES)}")
+    return size
+
+
+def activation_bytes(shape: Sequence[int | None], dtype: Any = "float32") -> int:
+    """The memory that an activation of ``shape`` takes, in bytes (2**20 of them are a MiB).
+
+    >>> activation_bytes((1, 224, 224, 64)) / 2**20
+    12.25
+    """
+    return activation_values(shape) * item_bytes(dtype)

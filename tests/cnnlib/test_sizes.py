@@ -181,6 +181,76 @@ def test_dense_is_a_convolution_as_large_as_its_input():
     assert sizes.conv_macs((1, 5, 4, 3), (5, 4), 7) == sizes.dense_parameters(60, 7, use_bias=False)
 
 
+def loop_over_a_layer(shape, kernel, filters, strides, groups, use_bias):
+    """Every (output, what it is connected to), written down one by one."""
+    batch, *spatial, channels = shape
+    axes = [places_by_hand(n, k, s, 1) for n, k, s in zip(spatial, kernel, strides, strict=True)]
+    pairs = []
+    for item, filter_ in itertools.product(range(batch), range(filters)):
+        group = filter_ // (filters // groups)
+        depth = range(group * (channels // groups), (group + 1) * (channels // groups))
+        for place in itertools.product(*axes):
+            output = (item, filter_, tuple(map(tuple, place)))
+            pairs += [(output, (item, *spot, c)) for spot in itertools.product(*place) for c in depth]
+            pairs += [(output, "bias")] if use_bias else []
+    return pairs
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_connections_are_those_that_a_loop_draws(groups, strides, use_bias):
+    shape, kernel = (2, 7, 6, 4), (3, 2)
+    drawn = loop_over_a_layer(shape, kernel, 6, strides, groups, use_bias)
+    assert sizes.conv_connections(shape, kernel, 6, strides, groups=groups, use_bias=use_bias) == len(drawn)
+    pooled = loop_over_a_layer(shape, kernel, 4, strides, 4, use_bias)  # each map for itself
+    assert sizes.pool_connections(shape, kernel, strides, use_bias=use_bias) == len(pooled)
+    if not use_bias:
+        outputs = {output for output, _ in pooled}
+        assert sizes.pool_operations(shape, kernel, strides) == len(pooled) - len(outputs)
+
+
+@given(inputs=st.integers(1, 50), units=st.integers(1, 50), batch=st.integers(0, 5), use_bias=st.booleans())
+def test_a_dense_layer_uses_each_parameter_once_a_vector(inputs, units, batch, use_bias):
+    used = batch * sizes.dense_parameters(inputs, units, use_bias)
+    assert sizes.dense_connections((batch, inputs), units, use_bias) == used
+    assert sizes.dense_macs((batch, inputs), units) == batch * inputs * units
+    as_conv = sizes.conv_connections((batch, 1, inputs), 1, units, use_bias=use_bias)
+    assert sizes.dense_connections((batch, 1, inputs), units, use_bias) == as_conv
+
+
+def test_lenet_has_the_connections_of_its_paper():
+    """LeCun et al. (1998), section II.B: 340,908 connections."""
+    partial = sum([6 * 3, 9 * 4, 1 * 6]) * 25 + 16  # C3 reads 3, 4 or all of the six maps
+    parts = [
+        sizes.conv_connections((1, 32, 32, 1), 5, 6),
+        sizes.pool_connections((1, 28, 28, 6), 2, use_bias=True),
+        partial * math.prod(sizes.output_shape((1, 14, 14, 6), 5)[1:-1]),
+        sizes.pool_connections((1, 10, 10, 16), 2, use_bias=True),
+        sizes.conv_connections((1, 5, 5, 16), 5, 120),
+        sizes.dense_connections((1, 120), 84),
+        sizes.dense_connections((1, 84), 10, use_bias=False),  # the output's Euclidean units
+    ]
+    assert parts[:3] == [122_304, 5_880, 151_600]
+    assert sum(parts) == 340_908
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "uint8", "int64", "bool"])
+def test_memory_is_what_numpy_says(dtype):
+    array = np.zeros((2, 5, 4, 3), dtype)
+    for named in (dtype, array.dtype, array.dtype.type):
+        assert sizes.activation_bytes(array.shape, named) == array.nbytes
+    assert sizes.activation_values((None, 5, 4, 3)) == array.size // 2
+    assert sizes.activation_values((0, 5)) == 0
+
+
+def test_memory_names_what_it_does_not_know():
+    with pytest.raises(SizeError, match="dtype 'float31' is unknown; use one of float16, float32"):
+        sizes.activation_bytes((1, 2), "float31")
+    with pytest.raises(SizeError, match="shape must be a whole number of at least 0, not None"):
+        sizes.activation_values((None, None, 3))
+
+
 def test_split_padding_tells_a_pair_from_two_axes():
     assert sizes.split_padding((1, 2), 2) == (1, 2)  # one number an axis …
     assert sizes.split_padding(((1, 2), (1, 2)), 2) == ((1, 2), (1, 2))  # … pairs are nested
