@@ -138,7 +138,8 @@ def depthwise_loops(
 ) -> NDArray[np.float64]:
     """The loop twin of :func:`cnnlib.variants.depthwise_conv`: a window of one channel times one kernel.
 
-    ``inputs`` is (batch, *spatial, channels), padded already, ``kernel`` (*kernel_size, channels, multiplier).
+    ``inputs`` is (batch, *spatial, channels), padded already, ``kernel`` (*kernel_size, channels,
+    multiplier).
 
     >>> depthwise_loops(np.array([[1, 10], [2, 20.0]])[None], np.array([[[1], [2]], [[1], [3.0]]])).ravel()
     array([ 3., 80.])
@@ -182,7 +183,8 @@ def conv_transpose_loops(
 ) -> NDArray[np.float64]:
     """The loop twin of :func:`cnnlib.upsampling.conv_transpose`: every input adds the kernel, times itself.
 
-    ``inputs`` is (batch, *spatial, channels), ``kernel`` (*kernel_size, filters, channels); nothing is cut off.
+    ``inputs`` is (batch, *spatial, channels), ``kernel`` (*kernel_size, filters, channels); nothing is cut
+    off.
 
     >>> conv_transpose_loops(np.array([1, 3.0]).reshape(1, 2, 1), np.ones((3, 1, 1)), strides=2).ravel()
     array([1., 1., 4., 3., 3.])
