@@ -1,19 +1,35 @@
 """Pooling: one number that stands for each window, channel by channel. Chapters 6 and 7.
 
-The windows are those of :mod:`cnnlib.windows`, the sizes those of :mod:`cnnlib.sizes`; there is
-nothing to learn, so there are no parameters.
+There is nothing to learn, so there are no parameters; windows and sizes are those of convolution. Each
+operator has its backward pass beside it, which says where the gradient goes: all of it to the largest
+value, or a share to each. Whole numbers are promoted (:func:`cnnlib.convolution.as_floats`); a NaN makes
+the results of the windows that it is in NaN, as in NumPy and Keras.
+
+>>> row = np.array([1, 3, 2, 9.0]).reshape(1, 4, 1)
+>>> max_pool_backward(np.array([[[10.0], [20.0]]]), row, pool_size=2).ravel()
+array([ 0., 10.,  0., 20.])
+>>> average_pool_backward(np.array([[[10.0], [20.0]]]), row, pool_size=2).ravel()
+array([ 5.,  5., 10., 10.])
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats
+from cnnlib.convolution import BLOCK_BYTES, as_floats
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.padding import amounts_for, pad
+from cnnlib.padding import amounts_for
 from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis
-from cnnlib.windows import sliding_windows
+
+Floats = NDArray[np.floating]
+#: Where a row of fewer bytes than this lies alone, the work of reaching it exceeds that of computing it.
+SHORT_ROW = 1024
 
 
 def max_pool(
@@ -21,22 +37,108 @@ def max_pool(
     pool_size: PerAxis,
     strides: PerAxis | None = None,
     padding: Padding = "valid",
-) -> NDArray:
+) -> Floats:
     """Keep the largest value of every window. Padding never wins.
 
     Args:
         inputs: array (batch, *spatial, channels).
         pool_size: the window, one number or one an axis.
         strides: how far it moves; None moves it by its own size, so that windows do not overlap.
-        padding: as in :func:`cnnlib.convolution.conv`.
+        padding: as in :func:`cnnlib.convolution.conv`, on each side less than the window.
 
     Returns:
         array (batch, *output, channels).
 
+    Raises:
+        ShapeError: inputs without batch, spatial and channel axes, or values that are not one an axis.
+        SizeError: a window that does not fit, or one that would see padding alone.
+
     >>> max_pool(np.array([1, 3, 2, 9.0]).reshape(1, 4, 1), pool_size=2).ravel()
     array([3., 9.])
     """
-    return _fold(np.maximum, _pool_windows(inputs, pool_size, strides, padding, filling=-np.inf))
+    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    for block in _blocks(values, axes):
+        _fold(np.maximum, values[block.seen], block.axes, outputs[block.made])
+    return outputs
+
+
+def max_pool_backward(
+    gradient: ArrayLike,
+    inputs: ArrayLike,
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+    *,
+    outputs: ArrayLike | None = None,
+) -> Floats:
+    """The gradient of :func:`max_pool`: each window hands its own to its largest value, all others get none.
+
+    Where several are equal, the first has won, row by row, as in Keras. A window whose result is NaN hands
+    nothing on.
+
+    Args:
+        gradient: array (batch, *output, channels), the loss's gradient of the outputs.
+        inputs, pool_size, strides, padding: as they were in the forward pass.
+        outputs: what the forward pass returned; computed anew where it is not given.
+
+    Returns:
+        array in the shape of ``inputs``.
+
+    >>> row = np.array([1, 3, 2, 9, 4.0]).reshape(1, 5, 1)
+    >>> max_pool_backward(np.ones((1, 2, 1)), row, pool_size=3, strides=2).ravel()      # windows overlap
+    array([0., 1., 0., 1., 0.])
+    """
+    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
+    slopes = _check_like(gradient, "gradient", empty)
+    made = max_pool(values, pool_size, strides, padding) if outputs is None else outputs
+    highest = _check_like(made, "outputs", empty)
+    results = np.zeros(values.shape, np.result_type(values, slopes))
+    for block in _blocks(values, axes):
+        seen, given, top = values[block.seen], results[block.seen], highest[block.made]
+        open_ = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
+        for _, place, tap in _taps(block.axes, seen.shape):
+            won = (seen[tap] == top[place]) & open_[place]
+            open_[place] ^= won
+            _add(given, tap, slopes[block.made][place] * won, axes)
+    return results
+
+
+def max_pool_switches(
+    inputs: ArrayLike,
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+) -> tuple[Floats, NDArray[np.int64]]:
+    """The largest value of every window, and where it was, so that unpooling can put it back there.
+
+    Arguments are those of :func:`max_pool`, and :func:`max_pool_backward` is the backward pass.
+
+    Returns:
+        outputs (batch, *output, channels), and switches in the same shape: the place of the first of the
+        largest values, counted row by row in its own feature map: row x width + column.
+
+    Zeiler and Fergus, *Visualizing and understanding convolutional networks* (2014).
+
+    >>> picture = np.array([[1, 5, 2], [3, 4, 2], [0, 0, 7.0]]).reshape(1, 3, 3, 1)
+    >>> outputs, switches = max_pool_switches(picture, pool_size=2, strides=1)
+    >>> outputs[0, :, :, 0]
+    array([[5., 5.],
+           [4., 7.]])
+    >>> switches[0, :, :, 0]
+    array([[1, 1],
+           [4, 8]])
+    """
+    values, axes, _ = _prepare(inputs, pool_size, strides, padding)
+    outputs = max_pool(values, pool_size, strides, padding)
+    missing = np.isnan(outputs).any()
+    places = np.arange(math.prod(values.shape[1:-1])).reshape(1, *values.shape[1:-1], 1)
+    switches = np.empty(outputs.shape, np.int64)
+    for place, tap in reversed([(place, tap) for _, place, tap in _taps(axes, values.shape)]):
+        won = values[tap] == outputs[place]
+        if missing:
+            won |= np.isnan(values[tap])
+        np.copyto(switches[place], places[tap], where=won)  # the first of equal values comes last
+    return outputs, switches
 
 
 def average_pool(
@@ -44,46 +146,329 @@ def average_pool(
     pool_size: PerAxis,
     strides: PerAxis | None = None,
     padding: Padding = "valid",
-) -> NDArray:
+) -> Floats:
     """Take the mean of every window, over the inputs in it: padding is not counted.
 
-    Arguments and result are those of :func:`max_pool`.
+    Arguments, result and errors are those of :func:`max_pool`.
 
     >>> average_pool(np.array([1, 3, 2, 9.0]).reshape(1, 4, 1), pool_size=2).ravel()
     array([2. , 5.5])
     >>> average_pool(np.array([1, 3, 5.0]).reshape(1, 3, 1), pool_size=2, padding="same").ravel()
     array([2., 5.])
     """
-    values = as_floats(inputs, "inputs")
-    inside = np.ones((1, *values.shape[1:-1], 1), values.dtype)
-    sums, counts = (
-        _fold(np.add, _pool_windows(array, pool_size, strides, padding, filling=0))
-        for array in (values, inside)
-    )
-    return sums / counts
+    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    counts = _counts(values.shape, axes)
+    for block in _blocks(values, axes):
+        sums = outputs[block.made]
+        _fold(np.add, values[block.seen], block.axes, sums)
+        sums /= counts[block.made[1:]].astype(sums.dtype)
+    return outputs
 
 
-def global_max_pool(inputs: ArrayLike) -> NDArray:
+def average_pool_backward(
+    gradient: ArrayLike,
+    inputs: ArrayLike,
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+) -> Floats:
+    """The gradient of :func:`average_pool`: each window hands an equal share to every input in it.
+
+    Arguments and result are those of :func:`max_pool_backward`.
+
+    >>> average_pool_backward(np.array([[[6.0], [6.0]]]), np.zeros((1, 5, 1)), 3, strides=2).ravel()
+    array([2., 2., 4., 2., 2.])
+    """
+    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
+    slopes = _check_like(gradient, "gradient", empty)
+    shares = slopes / _counts(values.shape, axes).astype(slopes.dtype)
+    results = np.zeros(values.shape, slopes.dtype)
+    for block in _blocks(values, axes):
+        _unfold(shares[block.made], block.axes, results[block.seen])
+    return results
+
+
+def l2_pool(
+    inputs: ArrayLike,
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+) -> Floats:
+    """The length of every window as a vector: the square root of the sum of squares.
+
+    Arguments, result and errors are those of :func:`max_pool`. (Some authors take the mean of the squares:
+    divide by the square root of the number of inputs in a window.)
+
+    Boureau, Ponce and LeCun, *A theoretical analysis of feature pooling in visual recognition* (2010).
+
+    >>> l2_pool(np.array([3, 4, 0, -2.0]).reshape(1, 4, 1), pool_size=2).ravel()
+    array([5., 2.])
+    """
+    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    for block in _blocks(values, axes):
+        lengths = outputs[block.made]
+        _fold(np.add, np.square(values[block.seen]), block.axes, lengths)
+        np.sqrt(lengths, out=lengths)
+    return outputs
+
+
+def l2_pool_backward(
+    gradient: ArrayLike,
+    inputs: ArrayLike,
+    pool_size: PerAxis,
+    strides: PerAxis | None = None,
+    padding: Padding = "valid",
+    *,
+    outputs: ArrayLike | None = None,
+) -> Floats:
+    """The gradient of :func:`l2_pool`: every input gets a share in proportion to itself, x / length.
+
+    Arguments and result are those of :func:`max_pool_backward`. A window of zeros hands nothing on.
+
+    >>> l2_pool_backward(np.array([[[10.0]]]), np.array([3, 4.0]).reshape(1, 2, 1), pool_size=2).ravel()
+    array([6., 8.])
+    """
+    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
+    slopes = _check_like(gradient, "gradient", empty)
+    made = l2_pool(values, pool_size, strides, padding) if outputs is None else outputs
+    lengths = _check_like(made, "outputs", empty)
+    shares = np.divide(slopes, lengths, out=np.zeros_like(slopes), where=lengths != 0)
+    results = np.zeros(values.shape, slopes.dtype)
+    for block in _blocks(values, axes):
+        _unfold(shares[block.made], block.axes, results[block.seen])
+    results *= values
+    return results
+
+
+def global_max_pool(inputs: ArrayLike) -> Floats:
     """The largest value of each feature map: (batch, *spatial, channels) to (batch, channels).
 
     >>> global_max_pool(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[6., 7.]])
     """
-    values = _feature_maps(inputs)
-    return values.max(axis=tuple(range(1, values.ndim - 1)))
+    maps = _feature_maps(inputs)
+    return maps.max(axis=_places(maps))
 
 
-def global_average_pool(inputs: ArrayLike) -> NDArray:
+def global_max_pool_backward(
+    gradient: ArrayLike, inputs: ArrayLike, *, outputs: ArrayLike | None = None
+) -> Floats:
+    """The gradient of :func:`global_max_pool`: to each map's largest value, split equally where several are.
+
+    (Keras and TensorFlow do the same; in a window of :func:`max_pool` the first takes all.) A map whose
+    result is NaN hands nothing on. ``gradient`` is (batch, channels), the result has the shape of ``inputs``.
+
+    >>> global_max_pool_backward([[6.0]], np.array([1, 3, 3.0]).reshape(1, 3, 1)).ravel()
+    array([0., 3., 3.])
+    """
+    maps = _feature_maps(inputs)
+    made = global_max_pool(maps) if outputs is None else as_floats(outputs, "outputs")
+    slopes = _over_places(gradient, maps)
+    won = maps == made.reshape(slopes.shape)
+    several = won.sum(axis=_places(maps), keepdims=True)
+    return won * (slopes / np.maximum(several, 1).astype(slopes.dtype))
+
+
+def global_average_pool(inputs: ArrayLike) -> Floats:
     """The mean of each feature map: (batch, *spatial, channels) to (batch, channels).
 
     >>> global_average_pool(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[3., 4.]])
     """
+    maps = _feature_maps(inputs)
+    return maps.mean(axis=_places(maps))
+
+
+def global_average_pool_backward(gradient: ArrayLike, inputs: ArrayLike) -> Floats:
+    """The gradient of :func:`global_average_pool`: (batch, channels) spread evenly over each feature map.
+
+    >>> global_average_pool_backward([[6.0]], np.zeros((1, 3, 1))).ravel()
+    array([2., 2., 2.])
+    """
+    maps = _feature_maps(inputs)
+    slopes = _over_places(gradient, maps)
+    share = slopes / slopes.dtype.type(math.prod(maps.shape[1:-1]))
+    return np.broadcast_to(share, maps.shape).copy()
+
+
+class _Axis(NamedTuple):
+    """How the window moves along one axis: place p sees ``size`` inputs from p x step - before."""
+
+    size: int
+    step: int
+    before: int
+    places: int
+
+
+class _Block(NamedTuple):
+    """Some images, or some rows of one: which inputs are seen, which outputs made, and how."""
+
+    seen: tuple[slice, slice]
+    made: tuple[slice, slice]
+    axes: list[_Axis]
+
+
+def _prepare(
+    inputs: ArrayLike, pool_size: PerAxis, strides: PerAxis | None, padding: Padding
+) -> tuple[Floats, list[_Axis], Floats]:
+    """The inputs as floats, the movement along every axis, and outputs that are still empty."""
     values = _feature_maps(inputs)
-    return values.mean(axis=tuple(range(1, values.ndim - 1)))
+    rank, spatial = values.ndim - 2, values.shape[1:-1]
+    steps = pool_size if strides is None else strides
+    amounts = amounts_for(spatial, pool_size, steps, padding)
+    shape = output_shape(values.shape, pool_size, None, steps, amounts)  # raises if a window does not fit
+    sizes = per_axis(pool_size, rank, "pool_size")
+    for axis, (pair, size) in enumerate(zip(amounts, sizes, strict=True)):
+        if max(pair) >= size:
+            raise SizeError(
+                f"axis {axis}: padding {pair} leaves a window of {size} without any input; "
+                f"pad by less than {size} on each side"
+            )
+    befores = [before for before, _ in amounts]
+    axes = map(_Axis, sizes, per_axis(steps, rank, "strides"), befores, shape[1:-1])
+    return values, list(axes), np.empty(shape, values.dtype)
 
 
-def _feature_maps(inputs: ArrayLike) -> NDArray[np.floating]:
+def _blocks(values: NDArray, axes: list[_Axis]) -> Iterator[_Block]:
+    """Split the work into parts that stay in a core's cache while they are worked on."""
+    (size, step, before, places), length = axes[0], values.shape[1]
+    row_bytes = max(math.prod(values.shape[2:]) * values.itemsize, 1)
+    rows = max(BLOCK_BYTES // (row_bytes * step), 1)
+    images = max(BLOCK_BYTES // (row_bytes * length), 1)
+    for item in range(0, len(values), images):
+        for top in range(0, places, rows):
+            bottom = min(top + rows, places)
+            start = top * step - before
+            first, last = max(start, 0), min((bottom - 1) * step - before + size, length)
+            chosen = slice(item, item + images)
+            here = _Axis(size, step, first - start, bottom - top)
+            yield _Block((chosen, slice(first, last)), (chosen, slice(top, bottom)), [here, *axes[1:]])
+
+
+def _at(number: int, place: slice | int) -> tuple[slice | int, ...]:
+    """The index that takes ``place`` along axis ``number`` and everything along the others."""
+    return (*[slice(None)] * number, place)
+
+
+def _whole(axis: _Axis, length: int) -> range:
+    """The places whose window lies inside the input of this length, padding left out."""
+    first = -(-axis.before // axis.step)
+    return range(first, min((length + axis.before - axis.size) // axis.step + 1, axis.places))
+
+
+def _fold(combine: np.ufunc, values: Floats, axes: list[_Axis], outputs: Floats) -> None:
+    """Combine all values of each window into ``outputs``: down the columns first, then along the rows.
+
+    A window is combined axis by axis, k + k steps for k x k values. Each step takes whole lines of memory.
+    """
+    for number, axis in enumerate(axes, start=1):
+        made = outputs
+        if number < len(axes):
+            shape = (*values.shape[:number], axis.places, *values.shape[number + 1 :])
+            made = np.empty(shape, values.dtype)
+        whole = _whole(axis, values.shape[number])
+        if whole:
+            start = whole[0] * axis.step - axis.before
+            inside = values[_at(number, slice(start, start + (len(whole) - 1) * axis.step + axis.size))]
+            target = made[_at(number, slice(whole[0], whole[-1] + 1))]
+            short = math.prod(values.shape[number + 1 :]) * values.itemsize < SHORT_ROW
+            (_combine_lines if short else _combine_taps)(combine, inside, number, axis, target)
+        for place in range(axis.places):
+            if place not in whole:  # at the edge the window is cut
+                start = place * axis.step - axis.before
+                window = values[_at(number, slice(max(start, 0), start + axis.size))]
+                combine.reduce(window, axis=number, out=made[_at(number, place)])
+        values = made
+
+
+def _combine_taps(combine: np.ufunc, values: Floats, number: int, axis: _Axis, outputs: Floats) -> None:
+    """Combine whole windows: the first value of every window with the second, then the third …"""
+    reach = values.shape[number] - axis.size + 1
+    first, *others = (values[_at(number, slice(k, k + reach, axis.step))] for k in range(axis.size))
+    if not others:
+        np.copyto(outputs, first)
+    for tap in others:
+        combine(first, tap, out=outputs)
+        first = outputs
+
+
+def _combine_lines(combine: np.ufunc, values: Floats, number: int, axis: _Axis, outputs: Floats) -> None:
+    """The same where neighbours lie close together in memory: the whole array as one line.
+
+    Shifted by one place and combined with itself, a line yields the windows at every place and some across
+    the ends of rows; those that are wanted are copied out, all numbers of a place as one piece.
+    """
+    line = np.ascontiguousarray(values).reshape(-1)
+    place = math.prod(values.shape[number + 1 :])
+    count = line.size - (axis.size - 1) * place
+    total = np.empty_like(line)
+    first = line[:count]
+    for tap in range(1, axis.size):
+        first = combine(first, line[tap * place : tap * place + count], out=total[:count])
+    if axis.size == 1:
+        total = line
+    shape = (*values.shape[: number + 1], place)
+    pieces = total.reshape(shape).view(np.dtype((np.void, place * values.itemsize)))
+    reach = values.shape[number] - axis.size + 1
+    chosen = pieces[_at(number, slice(0, reach, axis.step))]
+    outputs[...] = np.ascontiguousarray(chosen).view(values.dtype).reshape(outputs.shape)
+
+
+def _taps(
+    axes: list[_Axis], shape: tuple[int, ...]
+) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:
+    """For every place in a window, row by row: which outputs have an input there, and which inputs these are.
+
+    >>> [(place, tap) for _, (_, place), (_, tap) in _taps([_Axis(2, 2, 1, 2)], (1, 3, 1))]
+    [(slice(1, 2, None), slice(1, 2, 2)), (slice(0, 2, None), slice(0, 3, 2))]
+    """
+    per_axis_ = []
+    for (size, step, before, places), length in zip(axes, shape[1:-1], strict=True):
+        pairs = []
+        for tap in range(size):
+            first = max(-((tap - before) // step), 0)
+            last = min((length - 1 + before - tap) // step, places - 1)
+            start = first * step + tap - before
+            pairs.append((slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)))
+        per_axis_.append(pairs)
+    for where in itertools.product(*(range(axis.size) for axis in axes)):
+        chosen = [pairs[tap] for pairs, tap in zip(per_axis_, where, strict=True)]
+        if all(place.start < place.stop for place, _ in chosen):
+            places, taps = zip(*chosen, strict=True)
+            yield where, (slice(None), *places), (slice(None), *taps)
+
+
+def _unfold(shares: Floats, axes: list[_Axis], results: Floats) -> None:
+    """Add to every input the shares of all windows that it is in: :func:`_fold` run backwards."""
+    for number in reversed(range(1, len(axes) + 1)):
+        axis = axes[number - 1]
+        wider = results
+        if number > 1:
+            wider = np.zeros((*shares.shape[:number], *results.shape[number:]), shares.dtype)
+        for _, place, tap in _taps([axis], (0, wider.shape[number], 0)):
+            _add(wider, _at(number, tap[1]), shares[_at(number, place[1])], [axis])
+        shares = wider
+
+
+def _add(results: Floats, place: tuple[slice | int, ...], values: Floats, axes: list[_Axis]) -> None:
+    """Add values to a part of the results; where windows do not overlap, nothing is there yet."""
+    if all(axis.step >= axis.size for axis in axes):
+        results[place] = values
+    else:
+        results[place] += values
+
+
+def _counts(shape: tuple[int, ...], axes: list[_Axis]) -> NDArray[np.intp]:
+    """How many inputs lie in each window: (*output, 1), for windows may be cut at the edge."""
+    counts = np.ones((), np.intp)
+    for axis, length in zip(axes, shape[1:-1], strict=True):
+        starts = np.arange(axis.places) * axis.step - axis.before
+        inside = np.minimum(starts + axis.size, length) - np.maximum(starts, 0)
+        counts = np.multiply.outer(counts, inside)
+    return counts[..., None]
+
+
+def _feature_maps(inputs: ArrayLike) -> Floats:
     """The inputs as floats, (batch, *spatial, channels), with something in every map."""
     values = as_floats(inputs, "inputs")
     if values.ndim < 3:
@@ -95,37 +480,27 @@ def _feature_maps(inputs: ArrayLike) -> NDArray[np.floating]:
     return values
 
 
-def _pool_windows(
-    inputs: ArrayLike,
-    pool_size: PerAxis,
-    strides: PerAxis | None,
-    padding: Padding,
-    filling: float,
-) -> NDArray:
-    """The windows to pool: a view (batch, *output, *pool_size, channels)."""
-    values = _feature_maps(inputs)
-    rank = values.ndim - 2
-    steps = pool_size if strides is None else strides
-    amounts = amounts_for(values.shape[1:-1], pool_size, steps, padding)
-    output_shape(values.shape, pool_size, None, steps, amounts)  # raises before anything is padded
-    for axis, (pair, size) in enumerate(zip(amounts, per_axis(pool_size, rank, "pool_size"), strict=True)):
-        if max(pair) >= size:
-            raise SizeError(
-                f"axis {axis}: padding {pair} leaves a window of {size} without any input; "
-                f"pad by less than {size} on each side"
-            )
-    return sliding_windows(pad(values, amounts, value=filling), pool_size, steps)
+def _places(maps: NDArray) -> tuple[int, ...]:
+    """The spatial axes."""
+    return tuple(range(1, maps.ndim - 1))
 
 
-def _fold(combine: np.ufunc, windows: NDArray) -> NDArray:
-    """Reduce the window axes: one pass over the whole array for each place in the window.
+def _over_places(gradient: ArrayLike, maps: NDArray) -> Floats:
+    """A gradient (batch, channels) as (batch, 1, …, channels), or that its shape is another."""
+    slopes = as_floats(gradient, "gradient")
+    if slopes.shape != (len(maps), maps.shape[-1]):
+        raise ShapeError(
+            f"gradient has shape {slopes.shape}, but the outputs have {(len(maps), maps.shape[-1])}; "
+            "they must be equal"
+        )
+    return np.expand_dims(slopes, _places(maps))
 
-    A pass reads with long strides but in order, which is several times faster than reducing over
-    many small axes at once.
-    """
-    rank = (windows.ndim - 2) // 2
-    taps = (windows[(..., *place, slice(None))] for place in np.ndindex(windows.shape[rank + 1 : -1]))
-    result = next(taps).copy()
-    for tap in taps:
-        combine(result, tap, out=result)
-    return result
+
+def _check_like(array: ArrayLike, name: str, outputs: Floats) -> Floats:
+    """An array as floats, or that it is not in the shape of the outputs."""
+    values = as_floats(array, name)
+    if values.shape != outputs.shape:
+        raise ShapeError(
+            f"{name} has shape {values.shape}, but the outputs have {outputs.shape}; they must be equal"
+        )
+    return values
