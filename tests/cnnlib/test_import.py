@@ -30,7 +30,7 @@ FLOORS = (
         "functional",
     ),
     ("connections", "receptive_field", "algorithms", "formulas"),
-    ("layers", "network", "training", "weights"),
+    ("layers", "network", "optimizers", "training", "weights"),
     ("architectures",),
     ("seeing",),
 )
