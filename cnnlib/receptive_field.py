@@ -326,6 +326,8 @@ def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
             steps.append(item)
             continue
         steps = steps or [Step(0, None)]
+        if not isinstance(item, (Window, str, type(None))) and not hasattr(item, "window"):
+            raise ShapeError(f"{item!r} is neither a Window nor a layer with a method window()")
         window = item if isinstance(item, (Window, str, type(None))) else item.window()
         steps.append(Step(len(steps), window, (steps[-1].name,)))
     return steps or [Step(0, None)]
@@ -398,6 +400,8 @@ def _placed(steps: Sequence[Step], axis: int, rank: int, size: int | None) -> It
     sizes: dict[Hashable, int | None] = {}
     whole: set[Hashable] = set()
     for step in steps:
+        if step.name in sizes:
+            raise ShapeError(f"two steps are called {step.name}; give each a name of its own")
         for name in step.inputs:
             if name not in sizes:
                 raise ShapeError(f"{step.name} reads {name}, which does not come before it")
@@ -528,10 +532,10 @@ def layers_needed(size: int, kernel_size: int, stride: int = 1, dilation: int = 
     window = Window(kernel_size, stride, dilation_rate=dilation)
     if effective_kernel_size(kernel_size, dilation) == 1 < size:
         raise SizeError(f"layers with kernel 1 never see more than 1 of {size} inputs; use a larger kernel")
-    layers: list[Window] = []
-    while (receptive_field(layers).size or 0) < size:
-        layers.append(window)
-    return len(layers)
+    slide, reach, layers = _slide(window, 0, 1, None), _IMAGE, 0
+    while (reach.field.size or 0) < size:
+        reach, layers = reach.through(slide), layers + 1
+    return layers
 
 
 def _rank(steps: Sequence[Step], axis: int) -> int:
