@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats
+from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import CnnError
 
 Floats = NDArray[np.floating]
@@ -40,12 +40,8 @@ def relu_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
     """The gradient of :func:`relu`: all of it where x > 0, none elsewhere, at 0 itself none."""
-    return _masked(gradient, _made(linear, inputs, outputs) > 0)
-
-
-def _masked(gradient: ArrayLike, mask: NDArray[np.bool_]) -> Floats:
-    values = as_floats(gradient, "gradient")
-    return values * mask
+    made = _made(linear, inputs, outputs)
+    return as_gradient(gradient, made.shape, made.dtype) * (made > 0)
 
 
 def relu6(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
@@ -57,8 +53,8 @@ def relu6_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
     """The gradient of :func:`relu6`: all of it where 0 < x < 6, none elsewhere."""
-    values = _made(linear, inputs, outputs)
-    return _masked(gradient, (values > 0) & (values < 6))
+    made = _made(linear, inputs, outputs)
+    return as_gradient(gradient, made.shape, made.dtype) * ((made > 0) & (made < 6))
 
 
 def leaky_relu(inputs: ArrayLike, negative_slope: float = 0.2, *, out: Floats | None = None) -> Floats:
@@ -87,9 +83,9 @@ def leaky_relu_backward(
 
     ``outputs`` serve instead of the inputs (which may be None) as long as the slope is not negative.
     """
-    values = as_floats(gradient, "gradient")
-    rises = _made(linear, inputs, outputs) > 0
-    return np.where(rises, values, values * values.dtype.type(negative_slope))
+    made = _made(linear, inputs, outputs)
+    slopes = as_gradient(gradient, made.shape, made.dtype)
+    return np.where(made > 0, slopes, slopes * made.dtype.type(negative_slope))
 
 
 def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> Floats:
@@ -103,9 +99,9 @@ def elu_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, alpha: float = 1.0, *, outputs: ArrayLike | None = None
 ) -> Floats:
     """The gradient of :func:`elu`, by the outputs, or by the inputs where those are not given."""
-    values = as_floats(gradient, "gradient")
     made = _made(elu, inputs, outputs, alpha)
-    return np.where(made > 0, values, values * (made + made.dtype.type(alpha)))
+    slopes = as_gradient(gradient, made.shape, made.dtype)
+    return np.where(made > 0, slopes, slopes * (made + made.dtype.type(alpha)))
 
 
 def sigmoid(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
@@ -124,7 +120,7 @@ def sigmoid_backward(
 ) -> Floats:
     """The gradient of :func:`sigmoid`: times y (1 - y), by the outputs y, or the inputs where y is None."""
     made = _made(sigmoid, inputs, outputs)
-    return as_floats(gradient, "gradient") * (made * (1 - made))
+    return as_gradient(gradient, made.shape, made.dtype) * (made * (1 - made))
 
 
 def tanh(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
@@ -137,7 +133,7 @@ def tanh_backward(
 ) -> Floats:
     """The gradient of :func:`tanh`: times 1 - y², by the outputs y, or the inputs where y is None."""
     made = _made(tanh, inputs, outputs)
-    return as_floats(gradient, "gradient") * (1 - made * made)
+    return as_gradient(gradient, made.shape, made.dtype) * (1 - made * made)
 
 
 def silu(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
@@ -150,7 +146,7 @@ def silu_backward(gradient: ArrayLike, inputs: ArrayLike) -> Floats:
     """The gradient of :func:`silu`: times s (1 + x (1 - s)) with s = sigmoid(x)."""
     values = as_floats(inputs, "inputs")
     gate = sigmoid(values)
-    return as_floats(gradient, "gradient") * (gate * (1 + values * (1 - gate)))
+    return as_gradient(gradient, values.shape, values.dtype) * (gate * (1 + values * (1 - gate)))
 
 
 def gelu(inputs: ArrayLike, approximate: bool = False, *, out: Floats | None = None) -> Floats:
@@ -173,7 +169,7 @@ def gelu_backward(gradient: ArrayLike, inputs: ArrayLike, approximate: bool = Fa
         rate = 2 * below * (1 - below) * _GELU_SCALE * (1 + 3 * _GELU_CUBE * values * values)
     else:
         rate = np.exp(-values * values / 2) * (1 / math.sqrt(2 * math.pi))
-    return as_floats(gradient, "gradient") * (below + values * rate)
+    return as_gradient(gradient, values.shape, values.dtype) * (below + values * rate)
 
 
 _GELU_SCALE, _GELU_CUBE = math.sqrt(2 / math.pi), 0.044715
@@ -206,8 +202,8 @@ def softmax_backward(
 ) -> Floats:
     """The gradient of :func:`softmax`, y (g - Σ g y), by the outputs y, or the inputs where y is None."""
     made = _made(softmax, inputs, outputs, axis)
-    values = as_floats(gradient, "gradient")
-    return made * (values - (values * made).sum(axis=axis, keepdims=True))
+    slopes = as_gradient(gradient, made.shape, made.dtype)
+    return made * (slopes - (slopes * made).sum(axis=axis, keepdims=True))
 
 
 def log_softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None) -> Floats:
@@ -227,8 +223,8 @@ def log_softmax_backward(
 ) -> Floats:
     """The gradient of :func:`log_softmax`, g - softmax(x) Σ g, by the outputs, or the inputs without them."""
     made = _made(log_softmax, inputs, outputs, axis)
-    values = as_floats(gradient, "gradient")
-    return values - np.exp(made) * values.sum(axis=axis, keepdims=True)
+    slopes = as_gradient(gradient, made.shape, made.dtype)
+    return slopes - np.exp(made) * slopes.sum(axis=axis, keepdims=True)
 
 
 def linear(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:

@@ -165,7 +165,7 @@ def conv_backward(
     gaps = per_axis(dilation_rate, rank, "dilation_rate")
     amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
     shape = output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps)
-    slopes = _check_gradient(gradient, shape, dtype)
+    slopes = as_gradient(gradient, shape, dtype)
     if unknown := set(needs) - set(ConvGradients._fields):
         raise ShapeError(f"no gradient of {', '.join(sorted(unknown))}; conv has {ConvGradients._fields}")
 
@@ -197,7 +197,12 @@ def conv_backward(
     return ConvGradients(inputs_slopes, kernel_slopes, bias_slopes)
 
 
-def _check_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArray:
+def as_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArray[np.floating]:
+    """Return the gradient of outputs of this shape and dtype in that dtype, or say that the shape is another.
+
+    >>> as_gradient([1, 0], shape=(2,), dtype=np.float32)
+    array([1., 0.], dtype=float32)
+    """
     slopes = as_floats(gradient, "gradient").astype(dtype, copy=False)
     if slopes.shape != tuple(shape):
         raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {tuple(shape)}")

@@ -46,7 +46,7 @@ from cnnlib.activations import (
     tanh,
     tanh_backward,
 )
-from cnnlib.convolution import as_floats
+from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.losses import (
     binary_crossentropy,
@@ -174,7 +174,8 @@ def dense_backward(
            [3., 3.]])
     """
     inputs, kernel = _check_dense(inputs, kernel)
-    gradient = _check_gradient(gradient, (*inputs.shape[:-1], kernel.shape[1]))
+    dtype = np.result_type(inputs, kernel)
+    gradient = as_gradient(gradient, (*inputs.shape[:-1], kernel.shape[1]), dtype)
     rows = gradient.reshape(-1, kernel.shape[1])
     return DenseGradients(
         gradient @ kernel.T if "inputs" in needs else None,
@@ -195,16 +196,6 @@ def _check_dense(inputs: ArrayLike, kernel: ArrayLike) -> tuple[Floats, Floats]:
     return inputs, kernel
 
 
-def _check_gradient(gradient: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    """The gradient as floats, or that it is not in the shape of the outputs."""
-    values = as_floats(gradient, "gradient")
-    if values.shape != shape:
-        raise ShapeError(
-            f"gradient has shape {values.shape}, but the outputs have {shape}; they must be equal"
-        )
-    return values
-
-
 def flatten(inputs: ArrayLike) -> Floats:
     """Each image as one row, (batch, *shape) to (batch, product of shape): rows, then columns, then channels.
 
@@ -223,8 +214,8 @@ def flatten_backward(gradient: ArrayLike, inputs: ArrayLike) -> Floats:
     >>> flatten_backward(np.arange(4.0).reshape(1, 4), np.zeros((1, 2, 2, 1))).shape
     (1, 2, 2, 1)
     """
-    shape = np.shape(inputs)
-    return _check_gradient(gradient, (shape[0], math.prod(shape[1:]))).reshape(shape)
+    values = as_floats(inputs, "inputs")
+    return as_gradient(gradient, flatten(values).shape, values.dtype).reshape(values.shape)
 
 
 def dropout(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats
+from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.sizes import as_int
 
@@ -78,7 +78,7 @@ def batch_normalization_backward(
     array([[1.]])
     """
     values = _check_inputs(inputs)
-    slopes = _check_gradient(gradient, values)
+    slopes = as_gradient(gradient, values.shape, values.dtype)
     root = _scale(values, variance, None, epsilon)
     others = tuple(range(values.ndim - 1))
     normalized = (values - _each_channel(mean, "mean", values)) * root
@@ -131,7 +131,7 @@ def batch_normalization_train_backward(
     count = max(values.size // max(values.shape[-1], 1), 1)
     # gradient - its mean - its mean along the normalised inputs, times them; all times the scale
     slope = scale * root * d_gamma / count
-    results = _check_gradient(gradient, values) * scale
+    results = as_gradient(gradient, values.shape, values.dtype) * scale
     results -= (values - _each_channel(mean, "mean", values)) * slope
     results -= scale * d_beta / count
     return NormalizationGradients(results, d_gamma, d_beta)
@@ -199,7 +199,7 @@ def local_response_normalization_backward(
     array([[[1., 0.]]])
     """
     values, alpha = _check_lrn(inputs, depth_radius, alpha, alpha_over_n)
-    slopes = _check_gradient(gradient, values)
+    slopes = as_gradient(gradient, values.shape, values.dtype)
     strength = _strength(values, depth_radius, bias, alpha)
     results = slopes * _inverse_power(strength, beta)
     passed_on = _neighbours(results * values / strength, depth_radius)
@@ -278,12 +278,3 @@ def _check_inputs(inputs: ArrayLike) -> Floats:
             f"inputs of shape {values.shape} cannot be normalised; they need (batch, ..., channels)"
         )
     return values
-
-
-def _check_gradient(gradient: ArrayLike, values: Floats) -> Floats:
-    slopes = as_floats(gradient, "gradient")
-    if slopes.shape != values.shape:
-        raise ShapeError(
-            f"gradient has shape {slopes.shape}, but the outputs have {values.shape}; they must be equal"
-        )
-    return slopes

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import BLOCK_BYTES, as_floats
+from cnnlib.convolution import BLOCK_BYTES, as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for
 from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis
@@ -89,10 +89,9 @@ def max_pool_backward(
     array([0., 1., 0., 1., 0.])
     """
     values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = _check_like(gradient, "gradient", empty)
-    made = max_pool(values, pool_size, strides, padding) if outputs is None else outputs
-    highest = _check_like(made, "outputs", empty)
-    results = np.zeros(values.shape, np.result_type(values, slopes))
+    slopes = as_gradient(gradient, empty.shape, empty.dtype)
+    highest = _made(outputs, empty.shape, max_pool, values, pool_size, strides, padding)
+    results = np.zeros(values.shape, values.dtype)
     for block in _blocks(values, axes):
         seen, given, top = values[block.seen], results[block.seen], highest[block.made]
         open_ = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
@@ -180,9 +179,9 @@ def average_pool_backward(
     array([2., 2., 4., 2., 2.])
     """
     values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = _check_like(gradient, "gradient", empty)
+    slopes = as_gradient(gradient, empty.shape, empty.dtype)
     shares = slopes / _counts(values.shape, axes).astype(slopes.dtype)
-    results = np.zeros(values.shape, slopes.dtype)
+    results = np.zeros(values.shape, values.dtype)
     for block in _blocks(values, axes):
         _unfold(shares[block.made], block.axes, results[block.seen])
     return results
@@ -229,11 +228,10 @@ def l2_pool_backward(
     array([6., 8.])
     """
     values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = _check_like(gradient, "gradient", empty)
-    made = l2_pool(values, pool_size, strides, padding) if outputs is None else outputs
-    lengths = _check_like(made, "outputs", empty)
+    slopes = as_gradient(gradient, empty.shape, empty.dtype)
+    lengths = _made(outputs, empty.shape, l2_pool, values, pool_size, strides, padding)
     shares = np.divide(slopes, lengths, out=np.zeros_like(slopes), where=lengths != 0)
-    results = np.zeros(values.shape, slopes.dtype)
+    results = np.zeros(values.shape, values.dtype)
     for block in _blocks(values, axes):
         _unfold(shares[block.made], block.axes, results[block.seen])
     results *= values
@@ -262,8 +260,8 @@ def global_max_pool_backward(
     array([0., 3., 3.])
     """
     maps = _feature_maps(inputs)
-    made = global_max_pool(maps) if outputs is None else as_floats(outputs, "outputs")
     slopes = _over_places(gradient, maps)
+    made = _made(outputs, (len(maps), maps.shape[-1]), global_max_pool, maps)
     won = maps == made.reshape(slopes.shape)
     several = won.sum(axis=_places(maps), keepdims=True)
     return won * (slopes / np.maximum(several, 1).astype(slopes.dtype))
@@ -487,20 +485,17 @@ def _places(maps: NDArray) -> tuple[int, ...]:
 
 def _over_places(gradient: ArrayLike, maps: NDArray) -> Floats:
     """A gradient (batch, channels) as (batch, 1, …, channels), or that its shape is another."""
-    slopes = as_floats(gradient, "gradient")
-    if slopes.shape != (len(maps), maps.shape[-1]):
-        raise ShapeError(
-            f"gradient has shape {slopes.shape}, but the outputs have {(len(maps), maps.shape[-1])}; "
-            "they must be equal"
-        )
+    slopes = as_gradient(gradient, (len(maps), maps.shape[-1]), maps.dtype)
     return np.expand_dims(slopes, _places(maps))
 
 
-def _check_like(array: ArrayLike, name: str, outputs: Floats) -> Floats:
-    """An array as floats, or that it is not in the shape of the outputs."""
-    values = as_floats(array, name)
-    if values.shape != outputs.shape:
-        raise ShapeError(
-            f"{name} has shape {values.shape}, but the outputs have {outputs.shape}; they must be equal"
-        )
+def _made(
+    outputs: ArrayLike | None, shape: tuple[int, ...], forward: Callable[..., Floats], *arguments: Any
+) -> Floats:
+    """What the forward pass returned: as it is given, where its shape is right, or computed anew."""
+    if outputs is None:
+        return forward(*arguments)
+    values = as_floats(outputs, "outputs")
+    if values.shape != shape:
+        raise ShapeError(f"outputs have shape {values.shape}; these inputs give {shape}")
     return values
