@@ -410,3 +410,51 @@ def test_errors_name_the_layer_and_the_numbers(call, error, says):
         call()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# -- published networks ------------------------------------------------------------------------------
+
+
+def steps_of_keras(model):
+    """A Keras model as steps."""
+    windows = {
+        "Conv2D": lambda layer: Window(layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate),
+        "MaxPooling2D": lambda layer: Window(layer.pool_size, layer.strides, layer.padding),
+        "ZeroPadding2D": lambda layer: Window(1, padding=layer.padding),
+        "Dense": lambda layer: EVERYTHING,
+    }
+    windows |= {"DepthwiseConv2D": windows["Conv2D"], "AveragePooling2D": windows["MaxPooling2D"]}
+    windows |= {"Flatten": windows["Dense"], "GlobalAveragePooling2D": windows["Dense"]}
+    steps = []
+    for layer in model.layers:
+        kind = type(layer).__name__
+        tensors = [] if kind == "InputLayer" else layer.input
+        tensors = tensors if isinstance(tensors, list) else [tensors]
+        names = tuple(tensor._keras_history.operation.name for tensor in tensors)
+        steps.append(Step(layer.name, windows.get(kind, lambda layer: None)(layer), names))
+    return steps
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("name", "size", "published"),
+    [  # Araujo et al. (2019), their table of networks
+        ("VGG16", 224, 212),
+        ("VGG19", 224, 268),
+        ("ResNet50", 224, 483),
+        ("MobileNet", 224, 315),
+        ("InceptionV3", 299, 1311),
+    ],
+)
+def test_published_receptive_fields(name, size, published):
+    import keras
+
+    model = getattr(keras.applications, name)(weights=None, include_top=False, input_shape=(size, size, 3))
+    steps = steps_of_keras(model)
+    report = receptive_fields(steps, (size, size))
+    for field in report.fields[steps[-1].name]:
+        assert (field.size, field.stride) == (published, 32)
+    assert report.misaligned == ()
+    # The middle output looks at the middle of the image, to within half of a step.
+    middle = model.output_shape[1] // 2
+    assert abs(field.centre + middle * 32 - size / 2) <= 16
