@@ -1,0 +1,115 @@
+"""How weights begin: small random numbers, scaled by how many inputs a filter sums. Chapter 11.
+
+The rules and names are Keras'; only the random numbers themselves differ.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnlib.errors import CnnError
+
+#: What layers without a seed of their own take theirs from, one after the other.
+_source = np.random.SeedSequence()
+
+
+def set_random_seed(seed: int) -> None:
+    """Let all layers that are made from now on draw the same weights in every run, as in Keras.
+
+    >>> from cnnlib.layers import Dense
+    >>> def first_weight():
+    ...     set_random_seed(1)
+    ...     layer = Dense(1)
+    ...     layer.build((None, 2))
+    ...     return layer.weights["kernel"][0, 0]
+    >>> bool(first_weight() == first_weight())
+    True
+    """
+    global _source  # noqa: PLW0603  # as in Keras and NumPy, one source for whoever has none of their own
+    _source = np.random.SeedSequence(seed)
+
+
+def seed_sequence(seed: int | np.random.SeedSequence | None) -> np.random.SeedSequence:
+    """Where a layer takes its random numbers from: its own seed, or else its turn at the common source."""
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    return _source.spawn(1)[0] if seed is None else np.random.SeedSequence(seed)
+
+
+#: The standard deviation of a normal distribution whose values beyond two deviations are drawn anew.
+_TRUNCATED = 0.87962566103423978
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """The inputs that one output sums, and the outputs that one input reaches, as Keras counts them.
+
+    The shape is (*kernel_size, channels in, channels out). Keras counts a depthwise kernel, whose last
+    axis is the multiplier, in the same way, so that its fans come out larger than they are.
+
+    >>> fans((5, 5, 3, 16)), fans((120, 84)), fans((3, 3, 6, 1))
+    ((75, 400), (120, 84), (54, 9))
+    """
+    if len(shape) < 2:
+        return (math.prod(shape), math.prod(shape))
+    window = math.prod(shape[:-2])
+    return (window * shape[-2], window * shape[-1])
+
+
+def _truncated_normal(generator: np.random.Generator, shape: Sequence[int], deviation: float) -> NDArray:
+    """Normal numbers within two deviations of 0; the others are drawn anew."""
+    values = generator.standard_normal(tuple(shape))
+    while (beyond := np.abs(values) > 2).any():
+        values[beyond] = generator.standard_normal(np.count_nonzero(beyond))
+    return values * deviation
+
+
+def _scaled(mode: str, scale: float, normal: bool) -> Callable[..., NDArray]:
+    """An initializer with a variance of scale / fan: that of He, Glorot and LeCun."""
+
+    def draw(generator: np.random.Generator, shape: Sequence[int]) -> NDArray:
+        fan_in, fan_out = fans(shape)
+        fan = fan_in if mode == "fan_in" else (fan_in + fan_out) / 2
+        variance = scale / max(fan, 1)
+        if normal:
+            return _truncated_normal(generator, shape, math.sqrt(variance) / _TRUNCATED)
+        limit = math.sqrt(3 * variance)
+        return generator.uniform(-limit, limit, tuple(shape))
+
+    return draw
+
+
+#: By Keras' names: K. He et al. (2015), X. Glorot and Y. Bengio (2010), Y. LeCun et al. (1998).
+INITIALIZERS: dict[str, Callable[[np.random.Generator, Sequence[int]], NDArray]] = {
+    "zeros": lambda generator, shape: np.zeros(tuple(shape)),
+    "ones": lambda generator, shape: np.ones(tuple(shape)),
+    "glorot_uniform": _scaled("fan_avg", 1, normal=False),
+    "glorot_normal": _scaled("fan_avg", 1, normal=True),
+    "he_uniform": _scaled("fan_in", 2, normal=False),
+    "he_normal": _scaled("fan_in", 2, normal=True),
+    "lecun_uniform": _scaled("fan_in", 1, normal=False),
+    "lecun_normal": _scaled("fan_in", 1, normal=True),
+    "random_normal": lambda generator, shape: generator.normal(0, 0.05, tuple(shape)),
+    "random_uniform": lambda generator, shape: generator.uniform(-0.05, 0.05, tuple(shape)),
+    "truncated_normal": lambda generator, shape: _truncated_normal(generator, shape, 0.05),
+}
+
+
+def initial(
+    name: str, shape: Sequence[int], generator: np.random.Generator, dtype: str = "float32"
+) -> NDArray[np.floating]:
+    """Weights of ``shape`` as the initializer ``name`` draws them.
+
+    >>> weights = initial("he_normal", (3, 3, 64, 64), np.random.default_rng(0))
+    >>> float(weights.std() / np.sqrt(2 / (3 * 3 * 64))).__round__(2)
+    1.0
+
+    Raises:
+        CnnError: an unknown name.
+    """
+    if name not in INITIALIZERS:
+        raise CnnError(f"initializer {name!r} is unknown; use one of {', '.join(INITIALIZERS)}")
+    return INITIALIZERS[name](generator, shape).astype(dtype)
