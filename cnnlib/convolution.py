@@ -8,12 +8,13 @@ arrays, told apart by the flip.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlib import threads
 from cnnlib.errors import DtypeError, ShapeError
 from cnnlib.padding import amounts_for, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis
@@ -25,6 +26,13 @@ BLOCK_BYTES = 1 << 20
 BLOCK_PLACES = 256
 #: A matrix with this many columns multiplies at full speed; a narrower one is widened.
 WIDE_ENOUGH = 64
+#: Groups are merged until their filters fill so many columns; more would mean more zeros than it saves.
+MERGED_WIDTH = 16
+#: A sum over blocks is made of so many parts, so that threads can work on some at a time.
+PARTS = 8
+
+#: Some images, and some rows of each.
+Block: TypeAlias = tuple[slice, slice]
 
 
 def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
@@ -88,30 +96,11 @@ def conv(
     >>> conv(row, np.array([1, 2.0]).reshape(2, 1, 1)).ravel()
     array([ 5.,  9.,  6., 11., 23.])
     """
-    inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
-    dtype = np.result_type(inputs, kernel)
-    rank = _check_shapes(inputs, kernel, groups)
-    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
-    steps = per_axis(strides, rank, "strides")
-    gaps = per_axis(dilation_rate, rank, "dilation_rate")
-    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
-    outputs = np.empty(output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps), dtype)
-    shift = _check_bias(bias, filters, dtype)
-    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
-    kernel = kernel.astype(dtype, copy=False)
-
-    copies = _copies(padded, outputs.shape, gaps, groups)
-    if copies > 1:  # the same weights for several neighbouring places at once
-        kernel, shift = _widen(kernel, copies, steps[-1]), np.tile(shift, copies)
-        steps = (*steps[:-1], steps[-1] * copies)
-    before, across = outputs.shape[:-2], outputs.shape[-2]
-    places = outputs.reshape(*before, across // copies, copies * filters)  # copies are filters for now
-
-    depth, width = kernel.shape[-2], kernel.shape[-1] // groups
-    for group in range(groups):
-        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
-        windows = sliding_windows(padded[..., seen], kernel.shape[:rank], steps, gaps)
-        _multiply_blocks(windows, kernel[..., chosen].reshape(-1, width), shift[chosen], places[..., chosen])
+    plan = _plan(inputs, kernel, strides, padding, dilation_rate, groups)
+    shift = _check_bias(bias, plan.kernel.shape[-1], plan.kernel.dtype)
+    padded = pad(plan.inputs, plan.amounts, pad_mode, pad_value)
+    outputs = np.empty(plan.shape, padded.dtype)
+    _slide(padded, plan.kernel, shift, plan.steps, plan.gaps, groups, outputs)
     return outputs
 
 
@@ -157,44 +146,23 @@ def conv_backward(
     >>> grads.inputs.ravel(), grads.kernel.ravel(), grads.bias
     (array([1., 3., 3., 2.]), array([8., 6.]), array([3.]))
     """
-    inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
-    dtype = np.result_type(inputs, kernel)
-    rank = _check_shapes(inputs, kernel, groups)
-    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
-    steps = per_axis(strides, rank, "strides")
-    gaps = per_axis(dilation_rate, rank, "dilation_rate")
-    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
-    shape = output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps)
-    slopes = as_gradient(gradient, shape, dtype)
     if unknown := set(needs) - set(ConvGradients._fields):
-        raise ShapeError(f"no gradient of {', '.join(sorted(unknown))}; conv has {ConvGradients._fields}")
-
-    inputs_slopes = kernel_slopes = bias_slopes = None
-    padded = pad(inputs.astype(dtype, copy=False), amounts, pad_mode, pad_value)
-    if "bias" in needs:
-        bias_slopes = slopes.sum(axis=tuple(range(rank + 1)))
+        raise ShapeError(
+            f"there is no gradient of {', '.join(sorted(unknown))}; "
+            f"choose among {', '.join(ConvGradients._fields)}"
+        )
+    plan = _plan(inputs, kernel, strides, padding, dilation_rate, groups)
+    slopes = as_gradient(gradient, plan.shape, plan.kernel.dtype)
+    of_inputs = of_kernel = of_bias = None
+    if "inputs" in needs:
+        of_inputs = _inputs_gradient(slopes, plan, groups, pad_mode)
     if "kernel" in needs:
-        kernel_slopes = np.empty(kernel.shape, dtype)
-    if "inputs" in needs:
-        padded_slopes = np.zeros(padded.shape, dtype)
-    depth, width = kernel.shape[-2], filters // groups
-    for group in range(groups):
-        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
-        for tap in np.ndindex(kernel_size):
-            reached = tuple(
-                slice(t * d, t * d + (n - 1) * s + 1, s)
-                for t, d, n, s in zip(tap, gaps, shape[1:-1], steps, strict=True)
-            )
-            touched = (slice(None), *reached, seen)
-            if kernel_slopes is not None:
-                kernel_slopes[(*tap, slice(None), chosen)] = np.tensordot(
-                    padded[touched], slopes[..., chosen], (range(rank + 1), range(rank + 1))
-                )
-            if "inputs" in needs:
-                padded_slopes[touched] += slopes[..., chosen] @ kernel[(*tap, slice(None), chosen)].T
-    if "inputs" in needs:
-        inputs_slopes = np.ascontiguousarray(pad_backward(padded_slopes, amounts, pad_mode))
-    return ConvGradients(inputs_slopes, kernel_slopes, bias_slopes)
+        padded = pad(plan.inputs, plan.amounts, pad_mode, pad_value)
+        of_kernel = _kernel_gradient(slopes, padded, plan, groups)
+    if "bias" in needs:
+        rows = slopes.reshape(-1, slopes.shape[-1])
+        of_bias = np.ones(len(rows), rows.dtype) @ rows  # a sum over all places, by BLAS
+    return ConvGradients(of_inputs, of_kernel, of_bias)
 
 
 def as_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArray[np.floating]:
@@ -209,38 +177,305 @@ def as_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArra
     return slopes
 
 
-def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray, outputs: NDArray) -> None:
+class _Plan(NamedTuple):
+    """The arguments of a convolution, checked: arrays of one dtype, and a value for every axis."""
+
+    inputs: NDArray
+    kernel: NDArray
+    steps: tuple[int, ...]
+    gaps: tuple[int, ...]
+    amounts: list[tuple[int, int]]
+    shape: tuple[int, ...]  # of the outputs
+
+
+def _plan(
+    inputs: ArrayLike,
+    kernel: ArrayLike,
+    strides: PerAxis,
+    padding: Padding,
+    dilation_rate: PerAxis,
+    groups: int,
+) -> _Plan:
+    inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
+    dtype = np.result_type(inputs, kernel)
+    rank = _check_shapes(inputs, kernel, groups)
+    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
+    steps = per_axis(strides, rank, "strides")
+    gaps = per_axis(dilation_rate, rank, "dilation_rate")
+    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
+    shape = output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps)
+    return _Plan(
+        inputs.astype(dtype, copy=False), kernel.astype(dtype, copy=False), steps, gaps, amounts, shape
+    )
+
+
+def _slide(
+    padded: NDArray,
+    kernel: NDArray,
+    bias: NDArray | None,
+    steps: tuple[int, ...],
+    gaps: tuple[int, ...],
+    groups: int,
+    outputs: NDArray,
+) -> None:
+    """Write into ``outputs`` the weighted sum of every window of ``padded``, and the bias.
+
+    A window laid out as a row, times the filters as columns, is all there is to it. What comes before
+    shapes the matrix for speed: BLAS is slow where it has few columns, and quick to multiply by zeros.
+    """
+    if groups == padded.shape[-1] == outputs.shape[-1] > 1:
+        _accumulate(padded, kernel, bias, steps, gaps, outputs)
+        return
+    merged, copies = _breadth(kernel.shape, groups, gaps, outputs.shape)
+    if merged * copies > 1 and not _finite(padded):
+        merged = copies = 1  # zeros times NaN or infinity would spread them
+    kernel, groups = _widen(_merge(kernel, groups, merged), copies, steps[-1]), groups // merged
+    bias = None if bias is None else np.tile(bias, copies)
+    steps = (*steps[:-1], steps[-1] * copies)
+    rank, filters = len(steps), kernel.shape[-1]
+    *before, across, _ = outputs.shape
+    places = outputs.reshape(*before, across // copies, filters)  # copies are filters for now
+    depth, width = kernel.shape[-2], filters // groups
+    for group in range(groups):
+        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
+        windows = sliding_windows(padded[..., seen], kernel.shape[:rank], steps, gaps)
+        matrix = kernel[..., chosen].reshape(-1, width)
+        shift = None if bias is None else bias[chosen]
+        _multiply_blocks(windows, matrix, shift, places[..., chosen])
+
+
+def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray | None, outputs: NDArray) -> None:
     """Write windows @ matrix + bias into outputs, some images or some rows of one image at a time.
 
-    Only one block of windows is ever copied, so that memory stays near that of the output. (Laying
-    out all windows at once, im2col, takes as many times the input as the kernel has weights.)
+    Only a block of windows (one a thread) is ever copied, so that memory stays near that of the output.
+    (Laying out all windows at once, im2col, takes as many times the input as the kernel has weights.)
     """
-    batch, height, *row = windows.shape
-    row_bytes = max(math.prod(row) * windows.itemsize, 1)
-    row_places = math.prod(outputs.shape[2:-1])
-    rows = max(BLOCK_BYTES // row_bytes, BLOCK_PLACES // row_places, 1)
-    images = max(rows // height, 1)
-    for item in range(0, batch, images):
-        for start in range(0, height, rows):
-            block = slice(item, item + images), slice(start, start + rows)
-            product = outputs[block].reshape(-1, matrix.shape[1])  # a view: the block is contiguous
-            np.matmul(windows[block].reshape(-1, matrix.shape[0]), matrix, out=product)
+
+    def multiply(block: Block) -> None:
+        product = outputs[block].reshape(-1, matrix.shape[1])  # a view: the block is contiguous
+        np.matmul(windows[block].reshape(-1, matrix.shape[0]), matrix, out=product)
+        if bias is not None:
             product += bias
 
+    threads.each(multiply, _blocks(windows.shape, windows.itemsize, outputs.shape))
 
-def _copies(padded: NDArray, shape: Sequence[int], gaps: Sequence[int], groups: int) -> int:
-    """How many neighbouring places along the last axis are worth computing in one product.
 
-    Few filters make a thin matrix, which multiplies slowly. The zeros in the wider one would spread NaN
-    and infinity to the neighbours, so that it is for finite inputs alone.
+def _blocks(shape: Sequence[int], itemsize: int, places: Sequence[int]) -> Iterator[Block]:
+    """Cut (batch, height, …) into blocks of some images or some rows of one image, BLOCK_BYTES each."""
+    batch, height, *row = shape
+    row_bytes = max(math.prod(row) * itemsize, 1)
+    row_places = max(math.prod(places[2:-1]), 1)
+    rows = max(BLOCK_BYTES // row_bytes, BLOCK_PLACES // row_places, 1)
+    images = max(rows // max(height, 1), 1)
+    for item in range(0, batch, images):
+        for start in range(0, height, rows):
+            yield slice(item, item + images), slice(start, start + rows)
+
+
+def _accumulate(
+    padded: NDArray,
+    kernel: NDArray,
+    bias: NDArray | None,
+    steps: tuple[int, ...],
+    gaps: tuple[int, ...],
+    outputs: NDArray,
+) -> None:
+    """The depthwise case, a filter of its own for every channel: there is no matrix to multiply by.
+
+    Each weight multiplies its shifted image, and the products are added, a block at a time. Weights
+    are repeated along the last spatial axis, so that NumPy runs through whole rows without a break.
+    """
+    rank, channels = len(steps), outputs.shape[-1]
+    windows = sliding_windows(padded, kernel.shape[:rank], steps, gaps)
+    row = np.broadcast_to(kernel, (*kernel.shape[:rank], outputs.shape[-2], channels)).copy()
+
+    def add_up(block: Block) -> None:
+        target = outputs[block]
+        products = np.empty_like(target)
+        target[...] = 0 if bias is None else bias
+        for tap in np.ndindex(kernel.shape[:rank]):
+            np.multiply(windows[(*block, ..., *tap, slice(None))], row[tap], out=products)
+            target += products
+
+    threads.each(add_up, _blocks(outputs.shape, outputs.itemsize, outputs.shape))
+
+
+def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -> NDArray:
+    """Give every output's gradient back to its window: a convolution again, with the filters turned round.
+
+    With a stride of S, neighbouring inputs meet different weights, but every S-th one the same: the
+    inputs fall into S phases along an axis, and each phase is a convolution of stride 1.
+    """
+    _, *spatial, channels = plan.inputs.shape
+    *kernel_size, depth, filters = plan.kernel.shape
+    turned = plan.kernel.reshape(*kernel_size, depth, groups, filters // groups)
+    turned = np.swapaxes(turned, -1, -3).reshape(*kernel_size, filters // groups, channels)
+    # What a constant at the edge is told is of no use, so that only the inputs themselves are asked for.
+    starts, reach = [before for before, _ in plan.amounts], spatial
+    if pad_mode != "constant":
+        starts, reach = [0] * len(spatial), [n + sum(a) for n, a in zip(spatial, plan.amounts, strict=True)]
+    target = np.zeros((len(slopes), *reach, channels), slopes.dtype)
+    for first in np.ndindex(plan.steps):
+        phase = target[(slice(None), *(slice(f, None, s) for f, s in zip(first, plan.steps, strict=True)))]
+        axes = [
+            _phase(f + start, step, size, gap, count, places)
+            for f, start, step, size, gap, count, places in zip(
+                first,
+                starts,
+                plan.steps,
+                kernel_size,
+                plan.gaps,
+                phase.shape[1:-1],
+                slopes.shape[1:-1],
+                strict=True,
+            )
+        ]
+        if phase.size and all(axis is not None for axis in axes):
+            taps, crops, amounts, gaps = zip(*axes, strict=True)
+            seen = pad(slopes[(slice(None), *crops)], amounts)
+            part = phase if phase.flags.c_contiguous else np.empty(phase.shape, phase.dtype)
+            _slide(seen, turned[taps], None, (1,) * len(spatial), gaps, groups, part)
+            if part is not phase:
+                phase[...] = part
+    return (
+        target
+        if pad_mode == "constant"
+        else np.ascontiguousarray(pad_backward(target, plan.amounts, pad_mode))
+    )
+
+
+def _phase(
+    first: int, stride: int, kernel_size: int, gap: int, count: int, places: int
+) -> tuple[slice, slice, tuple[int, int], int] | None:
+    """Along one axis: which outputs the padded inputs ``first``, ``first`` + ``stride`` … have gone into.
+
+    Returns:
+        the weights that these inputs met, last first; the outputs that are there, and the zeros to put
+        before and after them; and the dilation of the weights. None where they met no weight.
+
+    >>> _phase(0, stride=2, kernel_size=3, gap=1, count=4, places=3)    # inputs 0, 2, 4, 6
+    (slice(2, None, -2), slice(0, 3, None), (1, 1), 1)
+    >>> _phase(1, stride=2, kernel_size=3, gap=1, count=3, places=3)    # inputs 1, 3, 5
+    (slice(1, None, -2), slice(0, 3, None), (0, 0), 1)
+    """
+    met = [tap for tap in range(kernel_size) if (first - gap * tap) % stride == 0]
+    if not met:
+        return None
+    apart = stride // math.gcd(stride, gap)
+    dilation = gap * apart // stride
+    start = (first - gap * met[-1]) // stride  # the output that met the last of these weights first
+    length = count + (len(met) - 1) * dilation
+    low, high = (min(max(edge, 0), places) for edge in (start, start + length))
+    before = min(max(-start, 0), length)
+    return slice(met[-1], None, -apart), slice(low, high), (before, length - before - (high - low)), dilation
+
+
+def _kernel_gradient(slopes: NDArray, padded: NDArray, plan: _Plan, groups: int) -> NDArray:
+    """Sum over all places of window x gradient: the windows as columns, times the gradient as rows."""
+    (*kernel_size, depth, filters), steps = plan.kernel.shape, plan.steps
+    slopes = np.ascontiguousarray(slopes)
+    if groups == padded.shape[-1] == filters > 1:
+        return _accumulated_gradient(slopes, padded, plan)
+    merged, copies = _breadth(plan.kernel.shape, groups, plan.gaps, plan.shape)
+    wide_size = (*kernel_size[:-1], kernel_size[-1] + (copies - 1) * steps[-1])
+    *before, across, _ = slopes.shape
+    slopes = slopes.reshape(*before, across // copies, copies * filters)
+    steps, groups = (*steps[:-1], steps[-1] * copies), groups // merged
+    depth, width = depth * merged, copies * filters // groups
+    wide = np.empty((*wide_size, depth, copies * filters), slopes.dtype)
+    for group in range(groups):
+        seen, chosen = (slice(group * size, (group + 1) * size) for size in (depth, width))
+        windows = sliding_windows(padded[..., seen], wide_size, steps, plan.gaps)
+        product = _sum_blocks(windows, slopes[..., chosen], math.prod(wide_size) * depth)
+        wide[..., chosen] = product.reshape(*wide_size, depth, width)
+    return _merge_backward(_widen_backward(wide, copies, plan.steps[-1]), groups * merged, merged)
+
+
+def _sum_blocks(windows: NDArray, slopes: NDArray, weights: int) -> NDArray:
+    """windowsᵀ @ slopes, (weights, filters), as a sum of some parts, each a sum over some blocks."""
+    filters = slopes.shape[-1]
+
+    def add_up(blocks: Sequence[Block]) -> NDArray:
+        total = np.zeros((weights, filters), slopes.dtype)
+        product = np.empty_like(total)
+        for block in blocks:
+            rows = windows[block].reshape(-1, weights)
+            np.matmul(rows.T, slopes[block].reshape(-1, filters), out=product)
+            total += product
+        return total
+
+    blocks = list(_blocks(windows.shape, windows.itemsize, slopes.shape))
+    size = -(-len(blocks) // PARTS) or 1
+    total = np.zeros((weights, filters), slopes.dtype)
+    for part in threads.in_order(add_up, [blocks[i : i + size] for i in range(0, len(blocks), size)]):
+        total += part
+    return total
+
+
+def _accumulated_gradient(slopes: NDArray, padded: NDArray, plan: _Plan) -> NDArray:
+    """The depthwise case: each weight's gradient is its shifted image times the gradient, summed."""
+    rank, channels = len(plan.steps), slopes.shape[-1]
+    windows = sliding_windows(padded, plan.kernel.shape[:rank], plan.steps, plan.gaps)
+
+    def add_up(block: Block) -> NDArray:
+        part, products = np.empty(plan.kernel.shape, slopes.dtype), np.empty_like(slopes[block])
+        rows = products.reshape(-1, channels)
+        ones = np.ones(len(rows), slopes.dtype)
+        for tap in np.ndindex(plan.kernel.shape[:rank]):
+            np.multiply(windows[(*block, ..., *tap, slice(None))], slopes[block], out=products)
+            part[tap] = ones @ rows
+        return part
+
+    return sum(
+        threads.in_order(add_up, _blocks(slopes.shape, slopes.itemsize, slopes.shape)),
+        np.zeros(plan.kernel.shape, slopes.dtype),
+    )
+
+
+def _breadth(
+    kernel_shape: Sequence[int], groups: int, gaps: Sequence[int], shape: Sequence[int]
+) -> tuple[int, int]:
+    """How many groups, and how many neighbouring places along the last axis, are worth one product.
+
+    Few filters make a thin matrix, which multiplies slowly.
     """
     *_, places, filters = shape
+    most = max(MERGED_WIDTH * groups // filters, 1)
+    merged = max(n for n in range(1, min(most, groups) + 1) if groups % n == 0)
+    if merged < groups or gaps[-1] > 1:
+        return merged, 1
     most = min(places, WIDE_ENOUGH // filters)
-    copies = max((n for n in range(1, most + 1) if places % n == 0), default=1)
-    if copies == 1 or groups > 1 or gaps[-1] > 1:
-        return 1
+    return merged, max((n for n in range(1, most + 1) if places % n == 0), default=1)
+
+
+def _finite(array: NDArray) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
-        return copies if np.isfinite(padded.sum()) else 1
+        return bool(np.isfinite(array.sum()))
+
+
+def _merge(kernel: NDArray, groups: int, merged: int) -> NDArray:
+    """The kernel of fewer groups, each of ``merged`` old ones: zeros where a filter is to see nothing.
+
+    >>> _merge(np.array([1, 2, 3, 4]).reshape(1, 1, 4), groups=4, merged=2)[0]
+    array([[1, 0, 3, 0],
+           [0, 2, 0, 4]])
+    """
+    if merged == 1:
+        return kernel
+    *size, depth, filters = kernel.shape
+    parts = kernel.reshape(*size, depth, groups // merged, merged, filters // groups)
+    broad = np.zeros((*size, merged, *parts.shape[-4:]), kernel.dtype)
+    for one in range(merged):
+        broad[..., one, :, :, one, :] = parts[..., one, :]
+    return broad.reshape(*size, merged * depth, filters)
+
+
+def _merge_backward(gradient: NDArray, groups: int, merged: int) -> NDArray:
+    """The gradient of :func:`_merge`: what is no zero of it."""
+    *size, depth, filters = gradient.shape
+    broad = gradient.reshape(*size, merged, depth // merged, groups // merged, merged, filters // groups)
+    parts = np.stack([broad[..., one, :, :, one, :] for one in range(merged)], axis=-2)
+    return parts.reshape(*size, depth // merged, filters)
 
 
 def _widen(kernel: NDArray, copies: int, stride: int) -> NDArray:
@@ -251,11 +486,22 @@ def _widen(kernel: NDArray, copies: int, stride: int) -> NDArray:
            [0, 1, 2, 0],
            [0, 0, 1, 2]])
     """
+    if copies == 1:
+        return kernel
     *before, size, channels, filters = kernel.shape
     wide = np.zeros((*before, (copies - 1) * stride + size, channels, copies, filters), kernel.dtype)
     for copy in range(copies):
         wide[..., copy * stride : copy * stride + size, :, copy, :] = kernel
     return wide.reshape(*wide.shape[:-2], copies * filters)
+
+
+def _widen_backward(gradient: NDArray, copies: int, stride: int) -> NDArray:
+    """The gradient of :func:`_widen`: the copies' shares, added."""
+    *before, breadth, channels, filters = gradient.shape
+    wide = gradient.reshape(*before, breadth, channels, copies, filters // copies)
+    size = breadth - (copies - 1) * stride
+    shares = (wide[..., copy * stride : copy * stride + size, :, copy, :] for copy in range(copies))
+    return sum(shares, start=np.zeros((), gradient.dtype))
 
 
 def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:
@@ -279,9 +525,9 @@ def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:
     return rank
 
 
-def _check_bias(bias: ArrayLike | None, filters: int, dtype: Any) -> NDArray:
+def _check_bias(bias: ArrayLike | None, filters: int, dtype: Any) -> NDArray | None:
     if bias is None:
-        return np.zeros(filters, dtype)
+        return None
     shift = as_floats(bias, "bias").astype(dtype, copy=False)
     if shift.shape != (filters,):
         raise ShapeError(f"bias has shape {shift.shape}; {filters} filters need ({filters},)")
