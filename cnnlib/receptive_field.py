@@ -312,6 +312,25 @@ def receptive_field(
     return field
 
 
+def grown(field: ReceptiveField, window: Window, size: int | None = None) -> ReceptiveField:
+    """The receptive field one layer further up: r + (F - 1)·D·j, j·S and o - P·j.
+
+    r, j and o are the size, stride and offset of ``field``, P the padding before; ``size`` is that of the
+    layer's inputs, as in :func:`receptive_field`.
+
+    >>> grown(ReceptiveField(size=4, stride=2, offset=-1), Window(3, padding=1))
+    ReceptiveField(size=8, stride=2, offset=-3)
+
+    Raises:
+        SizeError: a field that another layer cannot be put upon: it sees everything, or its stride is a
+            fraction, so that neighbouring outputs see unlike stretches.
+    """
+    if not isinstance(field.stride, int) or field.size is None or 0 in (field.size, field.stride):
+        raise SizeError(f"{field} is not that of a window; give the whole stack to receptive_field")
+    below = _Reach(((field.offset, field.offset + field.size - 1),), field.stride)
+    return below.through(_slide(window, 0, 1, size)).field
+
+
 def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
     """The steps of a network: as they are, or made of a stack's windows or layers.
 
