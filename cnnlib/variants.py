@@ -17,6 +17,7 @@ gradient for each array that the operator took.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any, NamedTuple, TypeAlias
 
@@ -302,15 +303,8 @@ def channel_shuffle(inputs: ArrayLike, groups: int) -> NDArray:
     array([0, 3, 1, 4, 2, 5])
     """
     values = np.asarray(inputs)
-    if values.ndim < 1:
-        raise ShapeError("a single number has no channels to shuffle; inputs are (batch, *spatial, channels)")
-    channels, groups = values.shape[-1], as_int(groups, "groups")
-    if channels % groups:
-        raise ShapeError(
-            f"{channels} channels cannot be shuffled in {groups} groups; "
-            f"choose groups among the divisors of {channels}"
-        )
-    blocks = values.reshape(*values.shape[:-1], groups, channels // groups)
+    groups, each = _check_groups(values, groups)
+    blocks = values.reshape(*values.shape[:-1], groups, each)
     return np.swapaxes(blocks, -1, -2).reshape(values.shape)
 
 
@@ -322,7 +316,21 @@ def channel_shuffle_backward(gradient: ArrayLike, inputs: ArrayLike, groups: int
     array([0, 1, 2, 3, 4, 5])
     """
     slopes = _check_same(gradient, np.shape(inputs))
-    return channel_shuffle(slopes, slopes.shape[-1] // groups if groups else groups)
+    return channel_shuffle(slopes, _check_groups(slopes, groups)[1])
+
+
+def _check_groups(values: NDArray, groups: int) -> tuple[int, int]:
+    """Return the number of groups and that of channels in each, or say that they do not divide."""
+    groups = as_int(groups, "groups")
+    if values.ndim < 1:
+        raise ShapeError("a single number has no channels to shuffle; inputs are (batch, *spatial, channels)")
+    channels = values.shape[-1]
+    if channels % groups:
+        raise ShapeError(
+            f"{channels} channels cannot be shuffled in {groups} groups; "
+            f"choose groups among the divisors of {channels}"
+        )
+    return groups, channels // groups
 
 
 def _check_needs(needs: Collection[str], gradients: Any) -> None:
@@ -341,7 +349,7 @@ def separable_rank(kernel: ArrayLike) -> int:
     """The fewest pairs of a column and a row whose products add up to a kernel (height, width): its rank.
 
     A kernel of rank 1 is one column times one row, so that two thin convolutions do its work. Counted are
-    the singular values that stand out of the rounding of the kernel's dtype.
+    the singular values that stand out of the rounding of the kernel's dtype: a float32 kernel stays float32.
 
     >>> separable_rank([[1, 0, -1], [2, 0, -2], [1, 0, -1]])            # Sobel
     1
@@ -658,7 +666,7 @@ def locally_connected_backward(
 def _seen(windows: NDArray, rank: int) -> NDArray:
     """The windows (batch, *places, *kernel_size, channels) of a row of places as (*places, batch, values)."""
     seen = np.moveaxis(windows, 0, rank - 1)
-    return seen.reshape(*seen.shape[:rank], -1)
+    return seen.reshape(*seen.shape[:rank], math.prod(seen.shape[rank:]))
 
 
 def _as_matrices(kernel: NDArray) -> NDArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import hypothesis
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -40,6 +41,8 @@ from cnnlib.upsampling import (
     upsample_nearest,
 )
 
+#: For what is slower, or looks at many numbers in each case.
+FEWER = hypothesis.settings(max_examples=hypothesis.settings.default.max_examples // 3)
 SIDES = ("valid", "same", "full", "causal", 0, 1, 2)
 #: The operators that enlarge by whole factors, with nothing to learn.
 ENLARGE = ("bed_of_nails", "upsample_nearest", "upsample_bilinear")
@@ -195,6 +198,7 @@ def test_its_matrix_is_the_transposed_matrix(strides, rng):
     np.testing.assert_allclose(conv_transpose(inputs, kernel, strides, output_padding=added), expected)
 
 
+@FEWER
 @given(problems(whole=False))
 def test_gradients_by_differences(check_gradients, problem):
     inputs, kernel, arguments = problem
@@ -238,6 +242,7 @@ def test_the_overlap_is_even_where_the_stride_divides_the_kernel(kernel_size, st
     )
 
 
+@FEWER
 @given(problems())
 def test_overlap_is_counted_as_inputs_write(problem):
     inputs, kernel, arguments = problem
@@ -270,6 +275,7 @@ def test_equals_the_keras_layer(rank, padding, strides, dilation, rng):
 # --- enlarging without weights -----------------------------------------------------------------------
 
 
+@FEWER
 @given(st.integers(1, 3), st.data())
 @pytest.mark.parametrize("name", ENLARGE)
 def test_enlarging_by_one_changes_nothing_and_gradients_hold(name, check_gradients, rank, data):
@@ -335,6 +341,7 @@ def test_upsampling_equals_the_keras_layer(interpolation, size, rng):
 # --- max unpooling -----------------------------------------------------------------------------------
 
 
+@FEWER
 @given(st.integers(1, 3), st.data())
 def test_maxima_go_back_to_their_places(rank, data):
     """Without and with overlap: what is not zero is the input itself, and pooling again changes nothing."""
