@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_floats, as_gradient
-from cnnlib.errors import CnnError
+from cnnlib.errors import CnnError, ShapeError
 
 Floats = NDArray[np.floating]
 
@@ -45,7 +45,7 @@ def relu_backward(
 
 
 def relu6(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """Rectified linear unit that saturates at 6, min(max(x, 0), 6), elementwise (Howard et al., 2017)."""
+    """Rectified linear unit that saturates at 6, min(max(x, 0), 6), elementwise (Krizhevsky, 2010)."""
     return np.clip(as_floats(inputs, "inputs"), 0, 6, out=out)
 
 
@@ -85,14 +85,15 @@ def leaky_relu_backward(
     """
     made = _made(linear, inputs, outputs)
     slopes = as_gradient(gradient, made.shape, made.dtype)
-    return np.where(made > 0, slopes, slopes * made.dtype.type(negative_slope))
+    return slopes * (made > 0) + slopes * (made <= 0) * made.dtype.type(negative_slope)
 
 
 def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> Floats:
     """Exponential linear unit: x where it is positive, alpha (e^x - 1) elsewhere (Clevert et al., 2016)."""
     values = as_floats(inputs, "inputs")
-    falls = np.expm1(np.minimum(values, 0)) * values.dtype.type(alpha)
-    return _put(np.where(values > 0, values, falls), out)
+    falls = np.expm1(np.minimum(values, 0))
+    falls *= values.dtype.type(alpha)
+    return np.add(np.maximum(values, 0), falls, out=out)
 
 
 def elu_backward(
@@ -100,8 +101,9 @@ def elu_backward(
 ) -> Floats:
     """The gradient of :func:`elu`, by the outputs, or by the inputs where those are not given."""
     made = _made(elu, inputs, outputs, alpha)
-    slopes = as_gradient(gradient, made.shape, made.dtype)
-    return np.where(made > 0, slopes, slopes * (made + made.dtype.type(alpha)))
+    factors = np.minimum(made, 0) + made.dtype.type(alpha)
+    factors += (made > 0) * made.dtype.type(1 - alpha)
+    return as_gradient(gradient, made.shape, made.dtype) * factors
 
 
 def sigmoid(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
@@ -111,8 +113,8 @@ def sigmoid(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
     array([0. , 0.5, 1. ])
     """
     values = as_floats(inputs, "inputs")
-    small = np.exp(-np.abs(values))  # at most 1
-    return np.divide(np.where(values < 0, small, values.dtype.type(1)), 1 + small, out=out)
+    top = np.exp(np.minimum(values, 0))  # neither exponent is ever positive
+    return np.divide(top, 1 + np.exp(-np.abs(values)), out=out)
 
 
 def sigmoid_backward(
@@ -190,7 +192,7 @@ def softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None) -> 
     array([[0.5, 0.5],
            [1. , 0. ]])
     """
-    values = as_floats(inputs, "inputs")
+    values = _check_scores(inputs, axis)
     outputs = np.subtract(values, values.max(axis=axis, keepdims=True), out=out)
     np.exp(outputs, out=outputs)
     outputs /= outputs.sum(axis=axis, keepdims=True)
@@ -212,7 +214,7 @@ def log_softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None)
     >>> log_softmax([[1000.0, 0]])
     array([[    0., -1000.]])
     """
-    values = as_floats(inputs, "inputs")
+    values = _check_scores(inputs, axis)
     outputs = np.subtract(values, values.max(axis=axis, keepdims=True), out=out)
     outputs -= np.log(np.exp(outputs).sum(axis=axis, keepdims=True))
     return outputs
@@ -225,6 +227,16 @@ def log_softmax_backward(
     made = _made(log_softmax, inputs, outputs, axis)
     slopes = as_gradient(gradient, made.shape, made.dtype)
     return slopes - np.exp(made) * slopes.sum(axis=axis, keepdims=True)
+
+
+def _check_scores(inputs: ArrayLike, axis: int) -> Floats:
+    """The inputs as floats, with at least one score along ``axis``."""
+    values = as_floats(inputs, "inputs")
+    if not -values.ndim <= axis < values.ndim or values.shape[axis] == 0:
+        raise ShapeError(
+            f"inputs of shape {values.shape} have no scores along axis {axis}; give at least one class"
+        )
+    return values
 
 
 def linear(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:

@@ -133,6 +133,43 @@ def pool_loops(
     return outputs
 
 
+def max_pool_backward_loops(
+    gradient: NDArray, inputs: NDArray, pool_size: PerAxis, strides: PerAxis | None = None
+) -> NDArray[np.float64]:
+    """The loop twin of the backward pass of max pooling: the first largest input of a window gets it all.
+
+    >>> row = np.array([1, 3, 3, 9.0]).reshape(1, 4, 1)
+    >>> max_pool_backward_loops(np.array([[[10], [20], [30]]]), row, pool_size=2, strides=1).ravel()
+    array([ 0., 30.,  0., 30.])
+    """
+    rank = inputs.ndim - 2
+    sizes = per_axis(pool_size, rank, "pool_size")
+    steps = sizes if strides is None else per_axis(strides, rank, "strides")
+    results = np.zeros(inputs.shape)
+    for item, *place, channel in np.ndindex(gradient.shape):
+        corner = np.multiply(place, steps)
+        window = [slice(c, c + k) for c, k in zip(corner, sizes, strict=True)]
+        first = np.unravel_index(inputs[(item, *window, channel)].argmax(), sizes)
+        results[(item, *np.add(corner, first), channel)] += gradient[(item, *place, channel)]
+    return results
+
+
+def lrn_loops(
+    inputs: NDArray, depth_radius: int = 5, bias: float = 1, alpha: float = 1, beta: float = 0.5
+) -> NDArray[np.float64]:
+    """The loop twin of local response normalisation: each value by the strength of its neighbours.
+
+    >>> lrn_loops(np.array([[3.0, 4]]), depth_radius=1, bias=0)
+    array([[0.6, 0.8]])
+    """
+    outputs = np.zeros(inputs.shape)
+    for *place, channel in np.ndindex(inputs.shape):
+        nearest = slice(max(channel - depth_radius, 0), channel + depth_radius + 1)
+        strength = bias + alpha * (inputs[(*place, nearest)] ** 2).sum()
+        outputs[(*place, channel)] = inputs[(*place, channel)] / strength**beta
+    return outputs
+
+
 def depthwise_loops(
     inputs: NDArray, kernel: NDArray, strides: PerAxis = 1, dilation_rate: PerAxis = 1
 ) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ from cnnlib.activations import (
     tanh_backward,
 )
 from cnnlib.convolution import as_floats, as_gradient
-from cnnlib.errors import ShapeError, SizeError
+from cnnlib.errors import CnnError, ShapeError, SizeError
 from cnnlib.losses import (
     binary_crossentropy,
     binary_crossentropy_backward,
@@ -242,6 +242,8 @@ def dropout(
     """
     values = as_floats(inputs, "inputs")
     keep = 1 - _check_rate(rate)
+    if not isinstance(rng, np.random.Generator):
+        raise CnnError(f"rng must be a generator such as np.random.default_rng(1), not {rng!r}")
     shape = values.shape if noise_shape is None else _noise_shape(noise_shape, values.shape)
     mask = rng.random(shape, dtype=np.float32) >= rate
     return values * _scaled(mask, keep, values.dtype), mask
@@ -254,6 +256,7 @@ def dropout_backward(gradient: ArrayLike, mask: NDArray[np.bool_], rate: float) 
     array([2., 0., 2.])
     """
     values = as_floats(gradient, "gradient")
+    _noise_shape(mask.shape, values.shape)
     return values * _scaled(mask, 1 - _check_rate(rate), values.dtype)
 
 
@@ -270,8 +273,10 @@ def _check_rate(rate: float) -> float:
 def _noise_shape(noise_shape: Sequence[int | None], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a mask that ``shape`` can be multiplied with."""
     sizes = tuple(noise_shape)
-    if len(sizes) != len(shape) or any(n not in (None, 1, m) for n, m in zip(sizes, shape, strict=True)):
+    fits = all(n in (None, 1, m) for n, m in zip(sizes, shape, strict=False))
+    if len(sizes) != len(shape) or not fits:
         raise ShapeError(
-            f"noise_shape {sizes} does not go with inputs of shape {shape}; give None or 1 an axis"
+            f"a mask of shape {sizes} does not go with values of shape {shape}; "
+            "each of its axes is as long, or 1 or None"
         )
     return tuple(m if n is None else n for n, m in zip(sizes, shape, strict=True))

@@ -69,7 +69,7 @@ def categorical_crossentropy_backward(
 def sparse_categorical_crossentropy(
     target: ArrayLike, output: ArrayLike, from_logits: bool = False
 ) -> np.floating:
-    """:func:`categorical_crossentropy` with labels: ``target`` (...) or (..., 1) holds the class numbers.
+    """The same as :func:`categorical_crossentropy` with labels: ``target`` (...) or (..., 1) holds classes.
 
     Raises:
         ShapeError: not one label for each row of ``output`` (..., classes).

@@ -79,14 +79,9 @@ def batch_normalization_backward(
     """
     values = _check_inputs(inputs)
     slopes = as_gradient(gradient, values.shape, values.dtype)
-    root = _scale(values, variance, None, epsilon)
-    others = tuple(range(values.ndim - 1))
-    normalized = (values - _each_channel(mean, "mean", values)) * root
-    return NormalizationGradients(
-        slopes * (_each_channel(gamma, "gamma", values, 1) * root),
-        (slopes * normalized).sum(axis=others),
-        slopes.sum(axis=others),
-    )
+    normalized = _normalize(values, mean, variance, epsilon)
+    scale = _scale(values, variance, gamma, epsilon)
+    return NormalizationGradients(slopes * scale, _totals(slopes * normalized), _totals(slopes))
 
 
 def batch_normalization_train(
@@ -124,16 +119,15 @@ def batch_normalization_train_backward(
     array([0., 0.])
     """
     values = _check_inputs(inputs)
+    slopes = as_gradient(gradient, values.shape, values.dtype)
     mean, variance = moments(values) if statistics is None else statistics
-    _, d_gamma, d_beta = batch_normalization_backward(gradient, values, mean, variance, gamma, beta, epsilon)
-    root = _scale(values, variance, None, epsilon)
-    scale = _scale(values, variance, gamma, epsilon)
-    count = max(values.size // max(values.shape[-1], 1), 1)
-    # gradient - its mean - its mean along the normalised inputs, times them; all times the scale
-    slope = scale * root * d_gamma / count
-    results = as_gradient(gradient, values.shape, values.dtype) * scale
-    results -= (values - _each_channel(mean, "mean", values)) * slope
-    results -= scale * d_beta / count
+    normalized = _normalize(values, mean, variance, epsilon)
+    d_gamma, d_beta = _totals(slopes * normalized), _totals(slopes)
+    count = _count(values)
+    normalized *= d_gamma / count  # what every input changes by way of the variance …
+    results = slopes - normalized
+    results -= d_beta / count  # … and of the mean
+    results *= _scale(values, variance, gamma, epsilon)
     return NormalizationGradients(results, d_gamma, d_beta)
 
 
@@ -144,11 +138,24 @@ def moments(inputs: ArrayLike) -> tuple[Floats, Floats]:
     (array([2., 5.]), array([1., 0.]))
     """
     values = _check_inputs(inputs)
+    count = _count(values)
+    mean = _totals(values) / count
+    deviations = values - mean
+    return mean, _totals(np.square(deviations, out=deviations)) / count
+
+
+def _count(values: Floats) -> np.floating:
+    """How many values every channel has, in their dtype."""
     if values.size == 0:
         raise ShapeError(f"inputs of shape {values.shape} have no mean; give at least one value a channel")
-    others = tuple(range(values.ndim - 1))
-    mean = values.mean(axis=others)
-    return mean, np.square(values - mean).mean(axis=others)
+    return values.dtype.type(values.size // values.shape[-1])
+
+
+def _totals(values: Floats) -> Floats:
+    """The sum of every channel, one axis after the other: many short sums round less than a long one."""
+    while values.ndim > 1:
+        values = values.sum(axis=0)
+    return values
 
 
 def local_response_normalization(
@@ -252,11 +259,23 @@ def _check_lrn(
     return values, float(alpha) / (2 * radius + 1) if alpha_over_n else float(alpha)
 
 
+def _normalize(values: Floats, mean: ArrayLike, variance: ArrayLike, epsilon: float) -> Floats:
+    """The inputs with mean 0 and variance 1 in every channel, before gamma and beta."""
+    normalized = values - _each_channel(mean, "mean", values)
+    normalized *= _scale(values, variance, None, epsilon)
+    return normalized
+
+
 def _scale(values: Floats, variance: ArrayLike, gamma: ArrayLike | None, epsilon: float) -> Floats:
     """What every channel is multiplied by: gamma / √(variance + epsilon)."""
     if not epsilon >= 0:
         raise SizeError(f"epsilon must not be negative, but is {epsilon!r}; 0.001 is usual")
-    root = np.sqrt(_each_channel(variance, "variance", values) + values.dtype.type(epsilon))
+    spread = _each_channel(variance, "variance", values)
+    if (spread < 0).any():
+        raise SizeError(
+            f"variance {spread.min()} of channel {spread.argmin()} is negative; it is a mean of squares"
+        )
+    root = np.sqrt(spread + values.dtype.type(epsilon))
     return _each_channel(gamma, "gamma", values, 1) / root
 
 
