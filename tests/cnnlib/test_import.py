@@ -30,7 +30,7 @@ FLOORS = (
         "functional",
     ),
     ("connections", "receptive_field", "algorithms", "formulas"),
-    ("layers", "network", "optimizers", "training", "weights", "torch_file"),
+    ("layers", "summary", "network", "optimizers", "training", "weights", "torch_file"),
     ("architectures",),
     ("seeing",),
 )
