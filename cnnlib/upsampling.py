@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats, conv, conv_backward
+from cnnlib.convolution import as_floats, as_gradient, conv, conv_backward
 from cnnlib.errors import DtypeError, ShapeError, SizeError
 from cnnlib.sizes import (
     Padding,
@@ -127,9 +127,7 @@ def conv_transpose_backward(
         )
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     shape, amounts = _check_shapes(inputs, kernel, strides, padding, output_padding, dilation_rate, groups)
-    slopes = as_floats(gradient, "gradient").astype(np.result_type(inputs, kernel), copy=False)
-    if slopes.shape != shape:
-        raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {shape}")
+    slopes = as_gradient(gradient, shape, np.result_type(inputs, kernel))
     geometry = strides, amounts, dilation_rate, groups
     return ConvTransposeGradients(
         conv(slopes, kernel, *geometry) if "inputs" in needs else None,
@@ -235,8 +233,8 @@ def bed_of_nails(inputs: ArrayLike, size: PerAxis) -> NDArray:
 
 def bed_of_nails_backward(gradient: ArrayLike, inputs: ArrayLike, size: PerAxis) -> NDArray:
     """The gradient of :func:`bed_of_nails`: the corner of every block; the zeros came from nowhere."""
-    values, factors = _check_factors(inputs, size)
-    return _check_gradient(gradient, _enlarged(values, factors))[_corners(factors)].copy()
+    values, factors = _check_factors(as_floats(inputs, "inputs"), size)
+    return as_gradient(gradient, _enlarged(values, factors), values.dtype)[_corners(factors)].copy()
 
 
 def upsample_nearest(inputs: ArrayLike, size: PerAxis) -> NDArray:
@@ -260,8 +258,8 @@ def upsample_nearest_backward(gradient: ArrayLike, inputs: ArrayLike, size: PerA
     >>> upsample_nearest_backward(np.arange(6.0).reshape(1, 6, 1), np.zeros((1, 2, 1)), size=3).ravel()
     array([ 3., 12.])
     """
-    values, factors = _check_factors(inputs, size)
-    slopes = _check_gradient(gradient, _enlarged(values, factors))
+    values, factors = _check_factors(as_floats(inputs, "inputs"), size)
+    slopes = as_gradient(gradient, _enlarged(values, factors), values.dtype)
     split = [part for n, factor in zip(values.shape[1:-1], factors, strict=True) for part in (n, factor)]
     blocks = slopes.reshape(len(values), *split, values.shape[-1])
     return blocks.sum(axis=tuple(range(2, blocks.ndim - 1, 2)), dtype=slopes.dtype)
@@ -277,13 +275,13 @@ def upsample_bilinear(inputs: ArrayLike, size: PerAxis) -> NDArray[np.floating]:
     array([0., 0., 1., 2., 3., 3.])
     """
     values, factors = _check_factors(as_floats(inputs, "inputs"), size)
-    for axis, factor in enumerate(factors, start=1):
-        source = np.moveaxis(values, axis, 0)
-        outputs = np.empty((len(source) * factor, *source.shape[1:]), values.dtype)
-        for phase, (step, weight) in enumerate(_phases(factor)):
-            outputs[phase::factor] = (1 - weight) * source + weight * source[_neighbours(len(source), step)]
-        values = np.moveaxis(outputs, 0, axis)
-    return np.ascontiguousarray(values)
+    outputs = np.empty(_enlarged(values, factors), values.dtype)
+    for image, enlarged in zip(values, outputs, strict=True):  # one at a time stays in the cache
+        longer = image
+        for axis, factor in enumerate(factors):
+            longer = _interpolate(longer, axis, factor)
+        enlarged[...] = longer
+    return outputs
 
 
 def upsample_bilinear_backward(gradient: ArrayLike, inputs: ArrayLike, size: PerAxis) -> NDArray[np.floating]:
@@ -293,41 +291,53 @@ def upsample_bilinear_backward(gradient: ArrayLike, inputs: ArrayLike, size: Per
     array([3., 3.])
     """
     values, factors = _check_factors(as_floats(inputs, "inputs"), size)
-    slopes = _check_gradient(as_floats(gradient, "gradient"), _enlarged(values, factors))
-    for axis, factor in enumerate(factors, start=1):
-        above = np.moveaxis(slopes, axis, 0)
-        below = np.zeros((len(above) // factor, *above.shape[1:]), slopes.dtype)
-        for phase, (step, weight) in enumerate(_phases(factor)):
-            share = above[phase::factor]
-            below += (1 - weight) * share
-            _give_back(below, weight * share, step)
-        slopes = np.moveaxis(below, 0, axis)
-    return np.ascontiguousarray(slopes)
+    slopes = as_gradient(gradient, _enlarged(values, factors), values.dtype)
+    gathered = np.empty(values.shape, slopes.dtype)
+    for shares, image in zip(slopes, gathered, strict=True):
+        shorter = shares
+        for axis, factor in enumerate(factors):
+            shorter = _interpolate_backward(shorter, axis, factor)
+        image[...] = shorter
+    return gathered
 
 
-def _phases(factor: int) -> list[tuple[int, float]]:
-    """For each place in a block: which neighbour it leans to (-1 or 1), and how much of that it takes.
+def _interpolate(image: NDArray, axis: int, factor: int) -> NDArray:
+    """Every value as a block along ``axis``, whose places go part of the way to the neighbour's value."""
+    outputs = np.empty(
+        (*image.shape[:axis], image.shape[axis] * factor, *image.shape[axis + 1 :]), image.dtype
+    )
+    source, longer = np.moveaxis(image, axis, 0), np.moveaxis(outputs, axis, 0)
+    rise = np.diff(source, axis=0)
+    for phase, offset in enumerate(_offsets(factor)):
+        places = longer[phase::factor]
+        places[...] = source
+        inner = places[1:] if offset < 0 else places[:-1]  # the outermost has no neighbour
+        inner += offset * rise
+    return outputs
 
-    >>> _phases(2)
-    [(-1, 0.25), (1, 0.25)]
+
+def _interpolate_backward(slopes: NDArray, axis: int, factor: int) -> NDArray:
+    """The sum over every block, and what its places owe to the difference between neighbours."""
+    above = np.moveaxis(slopes, axis, 0)
+    below = above[::factor].copy()
+    for phase in range(1, factor):
+        below += above[phase::factor]
+    rise = np.zeros((len(below) - 1, *below.shape[1:]), slopes.dtype)
+    for phase, offset in enumerate(_offsets(factor)):
+        places = above[phase::factor]
+        rise += offset * (places[1:] if offset < 0 else places[:-1])
+    below[1:] += rise
+    below[:-1] -= rise
+    return np.moveaxis(below, 0, axis)
+
+
+def _offsets(factor: int) -> list[float]:
+    """How far each place of a block lies from its middle, as a share of the block.
+
+    >>> _offsets(2), _offsets(3)
+    ([-0.25, 0.25], [-0.3333333333333333, 0.0, 0.3333333333333333])
     """
-    offsets = [(2 * phase + 1 - factor) / (2 * factor) for phase in range(factor)]  # from the middle
-    return [(-1 if offset < 0 else 1, abs(offset)) for offset in offsets]
-
-
-def _neighbours(length: int, step: int) -> NDArray[np.int64]:
-    """The index of everybody's neighbour on one side; the outermost is its own."""
-    return np.clip(np.arange(length) + step, 0, length - 1)
-
-
-def _give_back(below: NDArray, share: NDArray, step: int) -> None:
-    """Add each share to its owner's neighbour on one side; the outermost keeps its own."""
-    if step < 0:
-        below[:-1] += share[1:]
-        below[:1] += share[:1]
-    else:
-        below[1:] += share[:-1]
-        below[-1:] += share[-1:]
+    return [(2 * phase + 1 - factor) / (2 * factor) for phase in range(factor)]
 
 
 def max_unpool(inputs: ArrayLike, switches: ArrayLike, output_shape: Sequence[int]) -> NDArray:
@@ -368,10 +378,11 @@ def max_unpool_backward(
 
     >>> switches = np.array([1, 2]).reshape(1, 2, 1)
     >>> max_unpool_backward(np.arange(4).reshape(1, 4, 1), np.zeros((1, 2, 1)), switches, (1, 4, 1)).ravel()
-    array([1, 2])
+    array([1., 2.])
     """
-    shape, places = _check_switches(np.asarray(inputs), switches, output_shape)
-    slopes = _check_gradient(gradient, shape)
+    values = as_floats(inputs, "inputs")
+    shape, places = _check_switches(values, switches, output_shape)
+    slopes = as_gradient(gradient, shape, values.dtype)
     taken = slopes.reshape(-1)[places]
     owner = np.empty(slopes.size, np.intp)
     turn = np.arange(places.size).reshape(places.shape)
@@ -428,10 +439,3 @@ def _enlarged(values: NDArray, factors: Sequence[int]) -> tuple[int, ...]:
 def _corners(factors: Sequence[int]) -> tuple[slice, ...]:
     """The index of the first corner of every block."""
     return (slice(None), *(slice(None, None, factor) for factor in factors))
-
-
-def _check_gradient(gradient: ArrayLike, shape: tuple[int, ...]) -> NDArray:
-    slopes = np.asarray(gradient)
-    if slopes.shape != shape:
-        raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {shape}")
-    return slopes

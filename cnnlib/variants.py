@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import ConvGradients, as_floats, conv, conv_backward
+from cnnlib.convolution import ConvGradients, as_floats, as_gradient, conv, conv_backward
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, locally_connected_shape, output_shape, per_axis
@@ -313,9 +313,10 @@ def channel_shuffle_backward(gradient: ArrayLike, inputs: ArrayLike, groups: int
 
     >>> shuffled = channel_shuffle(np.arange(6).reshape(1, 1, 6), groups=2)
     >>> channel_shuffle_backward(shuffled, np.zeros((1, 1, 6)), groups=2).ravel()
-    array([0, 1, 2, 3, 4, 5])
+    array([0., 1., 2., 3., 4., 5.])
     """
-    slopes = _check_same(gradient, np.shape(inputs))
+    values = as_floats(inputs, "inputs")
+    slopes = as_gradient(gradient, values.shape, values.dtype)
     return channel_shuffle(slopes, _check_groups(slopes, groups)[1])
 
 
@@ -336,13 +337,6 @@ def _check_groups(values: NDArray, groups: int) -> tuple[int, int]:
 def _check_needs(needs: Collection[str], gradients: Any) -> None:
     if unknown := set(needs) - set(gradients._fields):
         raise ShapeError(f"no gradient of {', '.join(sorted(unknown))}; there are {gradients._fields}")
-
-
-def _check_same(gradient: ArrayLike, shape: tuple[int, ...]) -> NDArray:
-    slopes = np.asarray(gradient)
-    if slopes.shape != shape:
-        raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {shape}")
-    return slopes
 
 
 def separable_rank(kernel: ArrayLike) -> int:
@@ -611,7 +605,9 @@ def locally_connected(
     windows = sliding_windows(pad(inputs, amounts), kernel_size, steps, gaps)
     for line, weights in enumerate(_as_matrices(kernel)):  # one row of places at a time bounds the memory
         outputs[:, line] = np.moveaxis(_seen(windows[:, line], len(kernel_size)) @ weights, -2, 0)
-    return outputs if bias is None else outputs + shift
+    if bias is not None:
+        outputs += shift
+    return outputs
 
 
 def locally_connected_backward(
@@ -634,7 +630,7 @@ def locally_connected_backward(
     dtype = np.result_type(inputs, kernel)
     kernel_size, steps, gaps, amounts, shape = _check_places(inputs, kernel, strides, padding, dilation_rate)
     rank = len(kernel_size)
-    slopes = _check_same(as_floats(gradient, "gradient").astype(dtype, copy=False), shape)
+    slopes = as_gradient(gradient, shape, dtype)
     padded = pad(inputs, amounts)
     windows = sliding_windows(padded, kernel_size, steps, gaps)
     padded_slopes = np.zeros(padded.shape, dtype) if "inputs" in needs else None
