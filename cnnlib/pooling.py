@@ -16,20 +16,21 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlib import threads
 from cnnlib.convolution import BLOCK_BYTES, as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for
 from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis
 
 Floats = NDArray[np.floating]
-#: Where a row of fewer bytes than this lies alone, the work of reaching it exceeds that of computing it.
-SHORT_ROW = 1024
+#: To reach a piece of fewer bytes than this takes longer than to compute it.
+SHORT_PIECE = 1024
 
 
 def max_pool(
@@ -57,8 +58,11 @@ def max_pool(
     array([3., 9.])
     """
     values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
-    for block in _blocks(values, axes):
+
+    def work(block: _Block) -> None:
         _fold(np.maximum, values[block.seen], block.axes, outputs[block.made])
+
+    threads.each(work, _blocks(values, axes))
     return outputs
 
 
@@ -92,13 +96,16 @@ def max_pool_backward(
     slopes = as_gradient(gradient, empty.shape, empty.dtype)
     highest = _made(outputs, empty.shape, max_pool, values, pool_size, strides, padding)
     results = np.zeros(values.shape, values.dtype)
-    for block in _blocks(values, axes):
+
+    def work(block: _Block) -> None:
         seen, given, top = values[block.seen], results[block.seen], highest[block.made]
-        open_ = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
-        for _, place, tap in _taps(block.axes, seen.shape):
-            won = (seen[tap] == top[place]) & open_[place]
-            open_[place] ^= won
+        waiting = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
+        for place, tap in _taps(block.axes, seen.shape):
+            won = (seen[tap] == top[place]) & waiting[place]
+            waiting[place] ^= won
             _add(given, tap, slopes[block.made][place] * won, axes)
+
+    _each_image(work, _blocks(values, axes))
     return results
 
 
@@ -129,14 +136,23 @@ def max_pool_switches(
     """
     values, axes, _ = _prepare(inputs, pool_size, strides, padding)
     outputs = max_pool(values, pool_size, strides, padding)
-    missing = np.isnan(outputs).any()
-    places = np.arange(math.prod(values.shape[1:-1])).reshape(1, *values.shape[1:-1], 1)
-    switches = np.empty(outputs.shape, np.int64)
-    for place, tap in reversed([(place, tap) for _, place, tap in _taps(axes, values.shape)]):
-        won = values[tap] == outputs[place]
-        if missing:
-            won |= np.isnan(values[tap])
-        np.copyto(switches[place], places[tap], where=won)  # the first of equal values comes last
+    switches = np.zeros(outputs.shape, np.int64)
+    numbers = np.arange(math.prod(values.shape[1:-1])).reshape(1, *values.shape[1:-1], 1)
+
+    def work(block: _Block) -> None:
+        seen, here = values[block.seen], numbers[:, block.seen[1]]
+        top, found = outputs[block.made], switches[block.made]
+        missing = np.isnan(top).any()
+        waiting = np.ones(top.shape, bool)
+        for place, tap in _taps(block.axes, seen.shape):
+            won = seen[tap] == top[place]
+            if missing:
+                won |= np.isnan(seen[tap])
+            won &= waiting[place]
+            waiting[place] ^= won
+            found[place] += won * here[tap]
+
+    threads.each(work, _blocks(values, axes))
     return outputs, switches
 
 
@@ -156,11 +172,14 @@ def average_pool(
     array([2., 5.])
     """
     values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
-    counts = _counts(values.shape, axes)
-    for block in _blocks(values, axes):
+    counts = _counts(values, axes)
+
+    def work(block: _Block) -> None:
         sums = outputs[block.made]
         _fold(np.add, values[block.seen], block.axes, sums)
-        sums /= counts[block.made[1:]].astype(sums.dtype)
+        sums /= counts[block.made[1:]]
+
+    threads.each(work, _blocks(values, axes))
     return outputs
 
 
@@ -180,11 +199,8 @@ def average_pool_backward(
     """
     values, axes, empty = _prepare(inputs, pool_size, strides, padding)
     slopes = as_gradient(gradient, empty.shape, empty.dtype)
-    shares = slopes / _counts(values.shape, axes).astype(slopes.dtype)
-    results = np.zeros(values.shape, values.dtype)
-    for block in _blocks(values, axes):
-        _unfold(shares[block.made], block.axes, results[block.seen])
-    return results
+    shares = slopes / _counts(values, axes)
+    return _spread(shares, values, axes)
 
 
 def l2_pool(
@@ -204,10 +220,13 @@ def l2_pool(
     array([5., 2.])
     """
     values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
-    for block in _blocks(values, axes):
+
+    def work(block: _Block) -> None:
         lengths = outputs[block.made]
         _fold(np.add, np.square(values[block.seen]), block.axes, lengths)
         np.sqrt(lengths, out=lengths)
+
+    threads.each(work, _blocks(values, axes))
     return outputs
 
 
@@ -231,9 +250,7 @@ def l2_pool_backward(
     slopes = as_gradient(gradient, empty.shape, empty.dtype)
     lengths = _made(outputs, empty.shape, l2_pool, values, pool_size, strides, padding)
     shares = np.divide(slopes, lengths, out=np.zeros_like(slopes), where=lengths != 0)
-    results = np.zeros(values.shape, values.dtype)
-    for block in _blocks(values, axes):
-        _unfold(shares[block.made], block.axes, results[block.seen])
+    results = _spread(shares, values, axes)
     results *= values
     return results
 
@@ -367,10 +384,10 @@ def _fold(combine: np.ufunc, values: Floats, axes: list[_Axis], outputs: Floats)
         whole = _whole(axis, values.shape[number])
         if whole:
             start = whole[0] * axis.step - axis.before
-            inside = values[_at(number, slice(start, start + (len(whole) - 1) * axis.step + axis.size))]
+            seen = slice(start, start + (len(whole) - 1) * axis.step + 1, axis.step)
             target = made[_at(number, slice(whole[0], whole[-1] + 1))]
-            short = math.prod(values.shape[number + 1 :]) * values.itemsize < SHORT_ROW
-            (_combine_lines if short else _combine_taps)(combine, inside, number, axis, target)
+            short = number == len(axes) and values.shape[-1] * values.itemsize < SHORT_PIECE
+            (_combine_rows if short else _combine_lines)(combine, values, number, axis.size, seen, target)
         for place in range(axis.places):
             if place not in whole:  # at the edge the window is cut
                 start = place * axis.step - axis.before
@@ -379,61 +396,82 @@ def _fold(combine: np.ufunc, values: Floats, axes: list[_Axis], outputs: Floats)
         values = made
 
 
-def _combine_taps(combine: np.ufunc, values: Floats, number: int, axis: _Axis, outputs: Floats) -> None:
-    """Combine whole windows: the first value of every window with the second, then the third …"""
-    reach = values.shape[number] - axis.size + 1
-    first, *others = (values[_at(number, slice(k, k + reach, axis.step))] for k in range(axis.size))
+def _combine_lines(
+    combine: np.ufunc, values: Floats, number: int, size: int, seen: slice, outputs: Floats
+) -> None:
+    """Combine the first inputs of all windows, which are those ``seen``, with the second, then the third …"""
+    first, *others = (
+        values[_at(number, slice(seen.start + k, seen.stop + k, seen.step))] for k in range(size)
+    )
     if not others:
         np.copyto(outputs, first)
-    for tap in others:
-        combine(first, tap, out=outputs)
-        first = outputs
+    for other in others:
+        first = combine(first, other, out=outputs)
 
 
-def _combine_lines(combine: np.ufunc, values: Floats, number: int, axis: _Axis, outputs: Floats) -> None:
-    """The same where neighbours lie close together in memory: the whole array as one line.
+def _combine_rows(
+    combine: np.ufunc, values: Floats, number: int, size: int, seen: slice, outputs: Floats
+) -> None:
+    """The same along the last axis, where neighbours lie close together in memory: everything as one line.
 
-    Shifted by one place and combined with itself, a line yields the windows at every place and some across
-    the ends of rows; those that are wanted are copied out, all numbers of a place as one piece.
+    Shifted by one place and combined with itself, the line holds the windows at every place and, across the
+    ends of rows, some that nobody wants. Those that are wanted are copied out, all channels as one piece.
     """
+    channels = values.shape[-1]
     line = np.ascontiguousarray(values).reshape(-1)
-    place = math.prod(values.shape[number + 1 :])
-    count = line.size - (axis.size - 1) * place
-    total = np.empty_like(line)
+    count = line.size - (size - 1) * channels
+    total = line if size == 1 else np.empty_like(line)
     first = line[:count]
-    for tap in range(1, axis.size):
-        first = combine(first, line[tap * place : tap * place + count], out=total[:count])
-    if axis.size == 1:
-        total = line
-    shape = (*values.shape[: number + 1], place)
-    pieces = total.reshape(shape).view(np.dtype((np.void, place * values.itemsize)))
-    reach = values.shape[number] - axis.size + 1
-    chosen = pieces[_at(number, slice(0, reach, axis.step))]
-    outputs[...] = np.ascontiguousarray(chosen).view(values.dtype).reshape(outputs.shape)
+    for k in range(1, size):
+        first = combine(first, line[k * channels : k * channels + count], out=total[:count])
+    piece = np.dtype((np.void, channels * values.itemsize))
+    outputs.view(piece)[...] = total.reshape(values.shape).view(piece)[_at(number, seen)]
 
 
-def _taps(
-    axes: list[_Axis], shape: tuple[int, ...]
-) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:
+def _taps(axes: list[_Axis], shape: tuple[int, ...]) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...]]]:
     """For every place in a window, row by row: which outputs have an input there, and which inputs these are.
 
-    >>> [(place, tap) for _, (_, place), (_, tap) in _taps([_Axis(2, 2, 1, 2)], (1, 3, 1))]
-    [(slice(1, 2, None), slice(1, 2, 2)), (slice(0, 2, None), slice(0, 3, 2))]
+    >>> for (_, outputs), (_, inputs) in _taps([_Axis(size=2, step=2, before=1, places=2)], (1, 3, 1)):
+    ...     print(np.arange(2)[outputs], np.arange(3)[inputs])
+    [1] [1]
+    [0 1] [0 2]
     """
-    per_axis_ = []
+    lines = []
     for (size, step, before, places), length in zip(axes, shape[1:-1], strict=True):
         pairs = []
         for tap in range(size):
             first = max(-((tap - before) // step), 0)
-            last = min((length - 1 + before - tap) // step, places - 1)
+            count = min((length - 1 + before - tap) // step + 1, places) - first
             start = first * step + tap - before
-            pairs.append((slice(first, last + 1), slice(start, start + (last - first) * step + 1, step)))
-        per_axis_.append(pairs)
-    for where in itertools.product(*(range(axis.size) for axis in axes)):
-        chosen = [pairs[tap] for pairs, tap in zip(per_axis_, where, strict=True)]
-        if all(place.start < place.stop for place, _ in chosen):
-            places, taps = zip(*chosen, strict=True)
-            yield where, (slice(None), *places), (slice(None), *taps)
+            if count > 0:
+                inputs = slice(start, start + (count - 1) * step + 1, step)
+                pairs.append((slice(first, first + count), inputs))
+        lines.append(pairs)
+    for chosen in itertools.product(*lines):
+        outputs, seen = zip(*chosen, strict=True)
+        yield (slice(None), *outputs), (slice(None), *seen)
+
+
+def _spread(shares: Floats, values: Floats, axes: list[_Axis]) -> Floats:
+    """For every input the sum of the shares of the windows that it is in."""
+    results = np.zeros(values.shape, values.dtype)
+
+    def work(block: _Block) -> None:
+        _unfold(shares[block.made], block.axes, results[block.seen])
+
+    _each_image(work, _blocks(values, axes))
+    return results
+
+
+def _each_image(work: Callable[[_Block], None], blocks: Iterable[_Block]) -> None:
+    """Work on the blocks; those of one image one after the other, since their windows may overlap."""
+
+    def one_after_the_other(group: list[_Block]) -> None:
+        for block in group:
+            work(block)
+
+    groups = itertools.groupby(blocks, key=lambda block: block.made[0])
+    threads.each(one_after_the_other, [list(group) for _, group in groups])
 
 
 def _unfold(shares: Floats, axes: list[_Axis], results: Floats) -> None:
@@ -443,7 +481,7 @@ def _unfold(shares: Floats, axes: list[_Axis], results: Floats) -> None:
         wider = results
         if number > 1:
             wider = np.zeros((*shares.shape[:number], *results.shape[number:]), shares.dtype)
-        for _, place, tap in _taps([axis], (0, wider.shape[number], 0)):
+        for place, tap in _taps([axis], (0, wider.shape[number], 0)):
             _add(wider, _at(number, tap[1]), shares[_at(number, place[1])], [axis])
         shares = wider
 
@@ -456,14 +494,17 @@ def _add(results: Floats, place: tuple[slice | int, ...], values: Floats, axes: 
         results[place] += values
 
 
-def _counts(shape: tuple[int, ...], axes: list[_Axis]) -> NDArray[np.intp]:
+def _counts(values: Floats, axes: list[_Axis]) -> Floats:
     """How many inputs lie in each window: (*output, 1), for windows may be cut at the edge."""
-    counts = np.ones((), np.intp)
-    for axis, length in zip(axes, shape[1:-1], strict=True):
+    counts: NDArray = np.ones(())
+    for axis, length in zip(axes, values.shape[1:-1], strict=True):
         starts = np.arange(axis.places) * axis.step - axis.before
         inside = np.minimum(starts + axis.size, length) - np.maximum(starts, 0)
         counts = np.multiply.outer(counts, inside)
-    return counts[..., None]
+    counts = counts[..., None].astype(values.dtype)
+    if counts.min() == counts.max():  # one number, shared by all places, divides in long runs
+        return np.broadcast_to(counts.flat[0], counts.shape)
+    return counts
 
 
 def _feature_maps(inputs: ArrayLike) -> Floats:
