@@ -4,10 +4,9 @@ Definitions are those of ``keras.activations``, each with its backward pass besi
 and whole numbers are promoted by :func:`cnnlib.convolution.as_floats`. Every activation takes ``out=`` as
 NumPy's functions do; ``out=inputs`` works in place.
 
->>> relu(np.array([-2.0, 0, 3]))
-array([0., 0., 3.])
->>> relu_backward(np.ones(3), np.array([-2.0, 0, 3]))      # the slope at 0 is taken to be 0
-array([0., 0., 1.])
+>>> inputs = np.array([-2.0, 0, 3])
+>>> relu(inputs, out=inputs) is inputs
+True
 
 Where the slope can be read off the outputs, a backward pass takes them instead of the inputs, so that a
 layer may overwrite its inputs:
@@ -32,27 +31,43 @@ Floats = NDArray[np.floating]
 
 
 def relu(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """Rectified linear unit, max(x, 0), elementwise (Nair and Hinton, 2010). NaN stays NaN."""
+    """Rectified linear unit, max(x, 0), elementwise (Nair and Hinton, 2010). NaN stays NaN.
+
+    >>> relu([-2.0, 0, 3])
+    array([0., 0., 3.])
+    """
     return np.maximum(as_floats(inputs, "inputs"), 0, out=out)
 
 
 def relu_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`relu`: all of it where x > 0, none elsewhere, at 0 itself none."""
+    """The gradient of :func:`relu`: all of it where x > 0, none elsewhere, at 0 itself none.
+
+    >>> relu_backward([5.0, 5, 5], [-2.0, 0, 3])
+    array([0., 0., 5.])
+    """
     made = _made(linear, inputs, outputs)
     return as_gradient(gradient, made.shape, made.dtype) * (made > 0)
 
 
 def relu6(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """Rectified linear unit that saturates at 6, min(max(x, 0), 6), elementwise (Krizhevsky, 2010)."""
+    """Rectified linear unit that saturates at 6, min(max(x, 0), 6), elementwise (Krizhevsky, 2010).
+
+    >>> relu6([-2.0, 3, 8])
+    array([0., 3., 6.])
+    """
     return np.clip(as_floats(inputs, "inputs"), 0, 6, out=out)
 
 
 def relu6_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`relu6`: all of it where 0 < x < 6, none elsewhere."""
+    """The gradient of :func:`relu6`: all of it where 0 < x < 6, none elsewhere.
+
+    >>> relu6_backward([5.0, 5, 5], [-2.0, 3, 8])
+    array([0., 5., 0.])
+    """
     made = _made(linear, inputs, outputs)
     return as_gradient(gradient, made.shape, made.dtype) * ((made > 0) & (made < 6))
 
@@ -82,6 +97,9 @@ def leaky_relu_backward(
     """The gradient of :func:`leaky_relu`: all of it where x > 0, ``negative_slope`` of it elsewhere.
 
     ``outputs`` serve instead of the inputs (which may be None) as long as the slope is not negative.
+
+    >>> leaky_relu_backward([5.0, 5], [-10.0, 10])
+    array([1., 5.])
     """
     made = _made(linear, inputs, outputs)
     slopes = as_gradient(gradient, made.shape, made.dtype)
@@ -89,7 +107,11 @@ def leaky_relu_backward(
 
 
 def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> Floats:
-    """Exponential linear unit: x where it is positive, alpha (e^x - 1) elsewhere (Clevert et al., 2016)."""
+    """Exponential linear unit: x where it is positive, alpha (e^x - 1) elsewhere (Clevert et al., 2016).
+
+    >>> elu([-1000.0, 0, 3])
+    array([-1.,  0.,  3.])
+    """
     values = as_floats(inputs, "inputs")
     falls = np.expm1(np.minimum(values, 0))
     falls *= values.dtype.type(alpha)
@@ -99,7 +121,11 @@ def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> 
 def elu_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, alpha: float = 1.0, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`elu`, by the outputs, or by the inputs where those are not given."""
+    """The gradient of :func:`elu`: all of it where x > 0, elsewhere times y + alpha, by the outputs y.
+
+    >>> elu_backward([1.0, 1, 1], [-1000.0, 0, 3])
+    array([0., 1., 1.])
+    """
     made = _made(elu, inputs, outputs, alpha)
     factors = np.minimum(made, 0) + made.dtype.type(alpha)
     factors += (made > 0) * made.dtype.type(1 - alpha)
@@ -120,32 +146,52 @@ def sigmoid(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
 def sigmoid_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`sigmoid`: times y (1 - y), by the outputs y, or the inputs where y is None."""
+    """The gradient of :func:`sigmoid`: times y (1 - y), by the outputs y, or the inputs where y is None.
+
+    >>> sigmoid_backward([1.0, 1], [0.0, 1000])
+    array([0.25, 0.  ])
+    """
     made = _made(sigmoid, inputs, outputs)
     return as_gradient(gradient, made.shape, made.dtype) * (made * (1 - made))
 
 
 def tanh(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """Hyperbolic tangent, elementwise: the S-curve from -1 to 1."""
+    """Hyperbolic tangent, elementwise: the S-curve from -1 to 1.
+
+    >>> tanh([-1000.0, 0, 1000])
+    array([-1.,  0.,  1.])
+    """
     return np.tanh(as_floats(inputs, "inputs"), out=out)
 
 
 def tanh_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`tanh`: times 1 - y², by the outputs y, or the inputs where y is None."""
+    """The gradient of :func:`tanh`: times 1 - y², by the outputs y, or the inputs where y is None.
+
+    >>> tanh_backward([1.0, 1], [0.0, 1000])
+    array([1., 0.])
+    """
     made = _made(tanh, inputs, outputs)
     return as_gradient(gradient, made.shape, made.dtype) * (1 - made * made)
 
 
 def silu(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """Sigmoid linear unit x sigmoid(x), also called swish, elementwise (Ramachandran et al., 2017)."""
+    """Sigmoid linear unit x sigmoid(x), also called swish, elementwise (Ramachandran et al., 2017).
+
+    >>> silu([-1000.0, 0, 1000])
+    array([  -0.,    0., 1000.])
+    """
     values = as_floats(inputs, "inputs")
     return np.multiply(values, sigmoid(values), out=out)
 
 
 def silu_backward(gradient: ArrayLike, inputs: ArrayLike) -> Floats:
-    """The gradient of :func:`silu`: times s (1 + x (1 - s)) with s = sigmoid(x)."""
+    """The gradient of :func:`silu`: times s (1 + x (1 - s)) with s = sigmoid(x).
+
+    >>> silu_backward([1.0, 1], [0.0, 1000])
+    array([0.5, 1. ])
+    """
     values = as_floats(inputs, "inputs")
     gate = sigmoid(values)
     return as_gradient(gradient, values.shape, values.dtype) * (gate * (1 + values * (1 - gate)))
@@ -164,7 +210,11 @@ def gelu(inputs: ArrayLike, approximate: bool = False, *, out: Floats | None = N
 
 
 def gelu_backward(gradient: ArrayLike, inputs: ArrayLike, approximate: bool = False) -> Floats:
-    """The gradient of :func:`gelu`: times Φ(x) + x Φ'(x)."""
+    """The gradient of :func:`gelu`: times Φ(x) + x Φ'(x).
+
+    >>> gelu_backward([1.0, 1], [0.0, 1000])
+    array([0.5, 1. ])
+    """
     values = as_floats(inputs, "inputs")
     below = _normal(values, approximate)
     if approximate:
@@ -202,7 +252,11 @@ def softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None) -> 
 def softmax_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, axis: int = -1, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`softmax`, y (g - Σ g y), by the outputs y, or the inputs where y is None."""
+    """The gradient of :func:`softmax`, y (g - Σ g y), by the outputs y, or the inputs where y is None.
+
+    >>> softmax_backward([[1.0, 0]], [[0.0, 0]])
+    array([[ 0.25, -0.25]])
+    """
     made = _made(softmax, inputs, outputs, axis)
     slopes = as_gradient(gradient, made.shape, made.dtype)
     return made * (slopes - (slopes * made).sum(axis=axis, keepdims=True))
@@ -223,7 +277,11 @@ def log_softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None)
 def log_softmax_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, axis: int = -1, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of :func:`log_softmax`, g - softmax(x) Σ g, by the outputs, or the inputs without them."""
+    """The gradient of :func:`log_softmax`, g - softmax(x) Σ g, by the outputs, or the inputs without them.
+
+    >>> log_softmax_backward([[1.0, 0]], [[0.0, 0]])
+    array([[ 0.5, -0.5]])
+    """
     made = _made(log_softmax, inputs, outputs, axis)
     slopes = as_gradient(gradient, made.shape, made.dtype)
     return slopes - np.exp(made) * slopes.sum(axis=axis, keepdims=True)
@@ -240,14 +298,22 @@ def _check_scores(inputs: ArrayLike, axis: int) -> Floats:
 
 
 def linear(inputs: ArrayLike, *, out: Floats | None = None) -> Floats:
-    """No activation: the inputs as they are, the same array."""
+    """No activation: the inputs as they are, the same array where they are floats.
+
+    >>> linear([-2.0, 3])
+    array([-2.,  3.])
+    """
     return _put(as_floats(inputs, "inputs"), out)
 
 
 def linear_backward(
     gradient: ArrayLike, inputs: ArrayLike | None, *, outputs: ArrayLike | None = None
 ) -> Floats:
-    """The gradient of no activation: the gradient as it is, the same array."""
+    """The gradient of :func:`linear`: as it is, the same array where it is floats.
+
+    >>> linear_backward([5.0, 5], [-2.0, 3])
+    array([5., 5.])
+    """
     return as_floats(gradient, "gradient")
 
 
