@@ -32,7 +32,7 @@ import numpy as np
 from cnnlib.convolution import as_floats
 from cnnlib.errors import CnnError, ShapeError
 from cnnlib.layers import LAYERS
-from cnnlib.layers.base import Floats, Layer, Rule, Weightless, layer_names
+from cnnlib.layers.base import Floats, Layer, Rule, Weightless, name_layers
 from cnnlib.layers.nodes import Call, Node, is_symbolic
 from cnnlib.sizes import as_int
 from cnnlib.summary import Summary, summarize
@@ -103,8 +103,7 @@ class Model:
         self.outputs: tuple[Node, ...] = tuple(_as_nodes(outputs, "outputs"))
         self.calls: list[Call] = self._calls_between()
         self.layers: list[Layer] = list(dict.fromkeys(call.layer for call in self.calls))
-        for layer, name in layer_names([*(node.layer for node in self.inputs), *self.layers]).items():
-            layer.name = name
+        name_layers([*(node.layer for node in self.inputs), *self.layers])
         self._last_reader = {node: call for call in self.calls for node in call.inputs}
 
     def _calls_between(self) -> list[Call]:
@@ -545,8 +544,7 @@ class Sequential(Model):
             self._set_graph(self.inputs[0], layer(self.outputs[0]))
         else:
             self.layers.extend(layer.layers if isinstance(layer, Model) else [layer])
-            for each, name in layer_names(self.layers).items():
-                each.name = name
+            name_layers(self.layers)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Settle the shapes for inputs of ``input_shape`` (batch, *spatial, channels)."""
@@ -591,7 +589,7 @@ def _accumulate(sums: dict[Any, Any], key: Any, item: Any) -> None:
 
 
 def _as_nodes(nodes: Node | Sequence[Node], what: str) -> Sequence[Node]:
-    listed = nodes if isinstance(nodes, (list, tuple)) else [nodes]
+    listed: Sequence[Any] = nodes if isinstance(nodes, (list, tuple)) else [nodes]
     for node in listed:
         if not isinstance(node, Node):
             raise CnnError(

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,8 +80,8 @@ class Layer:
     LEARNED: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        self.has_own_name = bool(self.name)
-        self.name = str(self.name or base_name(type(self)))
+        self.has_own_name, self.has_number = bool(self.name), False
+        self.name = str(self.name or base_name(type(self).__name__))
         if np.dtype(self.dtype).kind != "f":
             raise DtypeError(f"{self.name}: dtype must be float32 or float64, not {self.dtype}")
         self.dtype = np.dtype(self.dtype).name
@@ -122,7 +123,7 @@ class Layer:
         return {name: spec.shape for name, spec in self._specs.items()}
 
     @property
-    def weights(self) -> dict[str, Floats]:
+    def weights(self) -> dict[str, Any]:
         """The weights by name, in Keras' order, drawn at the first use."""
         if len(self._weights) < len(self.weight_shapes):
             self.initialize()
@@ -219,9 +220,10 @@ class Layer:
             return self._connect(inputs)
         with self.named_errors():
             listed = isinstance(inputs, (list, tuple))
-            arrays = self.cast(list(inputs)) if listed else self.cast([inputs])[0]
-            self.build([a.shape for a in arrays] if listed else arrays.shape)
-            return self.forward(arrays, training)[0]
+            arrays = self.cast(list(inputs) if listed else [inputs])
+            shapes = [array.shape for array in arrays]
+            self.build(shapes if listed else shapes[0])
+            return self.forward(arrays if listed else arrays[0], training)[0]
 
     def cast(self, arrays: Sequence[Any]) -> list[Any]:
         """Arrays as the layer computes with them: floats of its dtype."""
@@ -257,6 +259,10 @@ class Layer:
     def window(self) -> AnyWindow:
         """How the layer slides, for :mod:`cnnlib.receptive_field`; None: every value stays in its place."""
         return None
+
+    def shares_memory(self, training: bool) -> bool:
+        """Whether the outputs are the inputs' own memory seen in another way, so that they cost none."""
+        return False
 
     @property
     def label(self) -> str:
@@ -375,19 +381,20 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
-def base_name(kind: type) -> str:
-    """A class' name as Keras names its layers: ``MaxPooling2D`` gives ``max_pooling2d``.
+def base_name(kind: str) -> str:
+    """The name that Keras gives the layers of a class: ``max_pooling2d`` for ``MaxPooling2D``.
 
-    >>> from cnnlib.layers import ReLU
-    >>> base_name(ReLU)
-    're_lu'
+    >>> base_name("MaxPooling2D"), base_name("ReLU")
+    ('max_pooling2d', 're_lu')
     """
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind.__name__)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def layer_names(layers: Sequence[Layer]) -> dict[Layer, str]:
     """A name for each of the layers of a network: its own, or its class' with a number, as in Keras.
+
+    A layer keeps the number that an earlier network gave it, unless two layers have the same.
 
     Raises:
         CnnError: two layers were given the same name.
@@ -399,21 +406,26 @@ def layer_names(layers: Sequence[Layer]) -> dict[Layer, str]:
     layers = list(dict.fromkeys(layers))
     own = [layer.name for layer in layers if layer.has_own_name]
     if repeated := {name for name in own if own.count(name) > 1}:
-        raise CnnError(f"several layers are named {sorted(repeated)[0]!r}; names in a network must differ")
-    names, taken, counts = {}, set(own), dict[str, int]()
+        raise CnnError(f"several layers are named {min(repeated)!r}; names in a network must differ")
+    owners = {layer.name: layer for layer in reversed(layers) if layer.has_number}
+    owners |= {layer.name: layer for layer in layers if layer.has_own_name}
+    names = {}
     for layer in layers:
         name = layer.name
-        if not layer.has_own_name:
-            base = base_name(type(layer))
-            while True:
-                count = counts.get(base, 0)
-                counts[base] = count + 1
-                name = f"{base}_{count}" if count else base
-                if name not in taken:
-                    break
+        if owners.get(name) is not layer:
+            base = base_name(type(layer).__name__)
+            numbered = (f"{base}_{number}" if number else base for number in itertools.count())
+            name = next(candidate for candidate in numbered if candidate not in owners)
+            owners[name] = layer
         names[layer] = name
-        taken.add(name)
     return names
+
+
+def name_layers(layers: Sequence[Layer]) -> None:
+    """Give the layers of a network their names for good: see :func:`layer_names`."""
+    for layer, name in layer_names(layers).items():
+        layer.name = name
+        layer.has_number = not layer.has_own_name
 
 
 def activate(name: str | None, sums: Floats) -> Activated:

@@ -583,4 +583,4 @@ def _channels(input_shape: Shape) -> int:
 
 def _tuple(sizes_: PerAxis) -> tuple[int, ...]:
     """What ``__post_init__`` made a tuple, known as one to type checkers too."""
-    return sizes_ if isinstance(sizes_, tuple) else (sizes_,)  # type: ignore[return-value]
+    return sizes_ if isinstance(sizes_, tuple) else (sizes_,)

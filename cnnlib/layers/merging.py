@@ -226,8 +226,8 @@ class Concatenate(Weightless):
                     f"shapes {_listed(shapes)} can be concatenated along axis {self.axis} only if all "
                     "other axes are equal; pad, crop or pool first"
                 )
-        lengths = [shape[axis] for shape in shapes]
-        total = None if None in lengths else sum(lengths)  # type: ignore[arg-type]
+        along = [shape[axis] for shape in shapes]
+        total = None if None in along else sum(along)  # type: ignore[arg-type]
         return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
 
     def forward(self, inputs: Any, training: bool = False) -> tuple[Floats, Any]:

@@ -57,6 +57,10 @@ class Dropout(Weightless):
             return inputs, None
         return dropout(inputs, self.rate, self.generator, self.noise_shape)
 
+    def shares_memory(self, training: bool) -> bool:
+        """Outside training nothing is done."""
+        return not training or self.rate == 0
+
     def pass_back(self, gradient: Any, memory: NDArray[np.bool_] | None) -> Any:
         """What was dropped gets nothing."""
         return gradient if memory is None else dropout_backward(gradient, memory, self.rate)

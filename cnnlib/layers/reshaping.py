@@ -53,6 +53,10 @@ class Flatten(Weightless):
         """Reshape back."""
         return gradient.reshape(memory)
 
+    def shares_memory(self, training: bool) -> bool:
+        """Nothing is copied."""
+        return True
+
     def window(self) -> AnyWindow:
         """Places are lost: what follows sees everything."""
         return EVERYTHING
@@ -105,6 +109,10 @@ class Reshape(Weightless):
         """Reshape back."""
         return gradient.reshape(memory)
 
+    def shares_memory(self, training: bool) -> bool:
+        """Nothing is copied."""
+        return True
+
     def window(self) -> AnyWindow:
         """Places are lost: what follows sees everything."""
         return EVERYTHING
@@ -148,6 +156,10 @@ class Permute(Weightless):
     def pass_back(self, gradient: Any, memory: None) -> Any:
         """Transpose back."""
         return gradient.transpose(np.argsort((0, *self.dims)))
+
+    def shares_memory(self, training: bool) -> bool:
+        """Nothing is copied."""
+        return True
 
     def window(self) -> AnyWindow:
         """Places are exchanged: what follows sees other axes."""
@@ -281,6 +293,10 @@ class Cropping(Weightless):
     def pass_back(self, gradient: Any, memory: None) -> Any:
         """What was cut off gets nothing."""
         return pad(gradient, self.amounts)
+
+    def shares_memory(self, training: bool) -> bool:
+        """Nothing is copied."""
+        return True
 
     def window(self) -> AnyWindow:
         """A window of one turned round, whose padding is what is cut off."""
