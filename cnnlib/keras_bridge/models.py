@@ -117,7 +117,7 @@ def _custom(layer: Layer, function: Callable[..., Tensor], name: str | None = No
     """
     shapes = {} if name else layer.weight_shapes
 
-    class Custom(keras().layers.Layer):  # type: ignore[misc, name-defined]
+    class Custom(keras().layers.Layer):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(name=name or layer.name, dtype=layer.dtype)
             self.arrays = [
@@ -270,7 +270,7 @@ def _pooling_with_switches(layer: Any) -> list[Any]:
         if mode not in ("VALID", "SAME"):
             values, mode = _padded(layer, inputs, layer.pool_size, -np.inf), "VALID"
             amounts = amounts_for(inputs.shape[1:-1], layer.pool_size, layer.strides, layer.padding)
-            shift, wide = tuple(before for before, _ in amounts), values.shape[2]
+            shift, wide = (amounts[0][0], amounts[1][0]), values.shape[2]
         pooled, places = tf.nn.max_pool_with_argmax(values, layer.pool_size, layer.strides, mode)
         places = places // channels
         return [pooled, (places // wide - shift[0]) * width + places % wide - shift[1]]
