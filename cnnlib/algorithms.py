@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlib.connections import conv_matrix
 from cnnlib.convolution import as_floats, conv
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
@@ -40,9 +41,6 @@ from cnnlib.sizes import (
     transposed_shape,
 )
 from cnnlib.windows import sliding_windows
-
-#: The largest matrix that :func:`conv_matrix` writes out, in numbers: 1 GiB of float64.
-MATRIX_VALUES = 1 << 27
 
 # ---------------------------------------------------------------------------------------------------
 # Loops: every operator as it is said
@@ -296,45 +294,6 @@ def conv_im2col(inputs: ArrayLike, kernel: ArrayLike, strides: PerAxis = 1) -> N
     rows = im2col(inputs, size, strides)
     outputs = rows @ kernel.reshape(-1, filters)
     return outputs.reshape(output_shape(inputs.shape, size, filters, strides))
-
-
-def conv_matrix(kernel: NDArray, spatial: Sequence[int], strides: PerAxis = 1) -> NDArray:
-    """The matrix that a convolution layer multiplies its flattened inputs by.
-
-    A :func:`toeplitz_matrix` for every axis, one inside the other: in two dimensions its blocks repeat along
-    diagonals, and so do the numbers in each block ("doubly blocked").
-
-    Args:
-        kernel: array (*kernel_size, channels, filters).
-        spatial: the size of the inputs, one number an axis.
-        strides: as in :func:`cnnlib.convolution.conv`.
-
-    Returns:
-        array (places · filters, inputs · channels), both flattened in row-major order.
-
-    Raises:
-        SizeError: the kernel does not fit, or the matrix would have more than :data:`MATRIX_VALUES` numbers.
-
-    >>> conv_matrix(np.array([[1, 2], [3, 4]])[..., None, None], (3, 3))
-    array([[1, 2, 0, 3, 4, 0, 0, 0, 0],
-           [0, 1, 2, 0, 3, 4, 0, 0, 0],
-           [0, 0, 0, 1, 2, 0, 3, 4, 0],
-           [0, 0, 0, 0, 1, 2, 0, 3, 4]])
-    """
-    *size, channels, filters = kernel.shape
-    _, *places, _ = output_shape((1, *spatial, channels), size, filters, strides)
-    steps = per_axis(strides, len(places), "strides")
-    rows, columns = math.prod(places) * filters, math.prod(spatial) * channels
-    if rows * columns > MATRIX_VALUES:
-        raise SizeError(
-            f"the matrix of {rows} x {columns} would have {rows * columns} numbers, more than "
-            f"{MATRIX_VALUES}; use a smaller image or another road"
-        )
-    matrix = np.zeros((*places, filters, *spatial, channels), kernel.dtype)
-    for place in np.ndindex(*places):
-        window = [slice(p * s, p * s + k) for p, s, k in zip(place, steps, size, strict=True)]
-        matrix[(*place, slice(None), *window)] = np.moveaxis(kernel, -1, 0)
-    return matrix.reshape(rows, columns)
 
 
 def conv_toeplitz(inputs: ArrayLike, kernel: ArrayLike, strides: PerAxis = 1) -> NDArray[np.floating]:

@@ -1,7 +1,7 @@
 """Figures on the border: places of a window, frames of padding, coverage, what stride keeps. Chapter 6.
 
-Sizes come from :mod:`cnnlib.sizes`, padded arrays from :mod:`cnnlib.padding`, windows from
-:mod:`cnnlib.windows`: nothing is worked out here that the library knows already.
+Sizes come from :mod:`cnnlib.sizes`, padded arrays from :mod:`cnnlib.padding`, coverage from
+:mod:`cnnlib.connections`: nothing is worked out here that the library knows already.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from cnnlib.connections import coverage
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.sizes import as_int, dropped_inputs, output_size, padding_amounts
-from cnnlib.windows import sliding_windows
 
 #: Every word in these figures; a translation replaces the values.
 WORDS = {
@@ -84,32 +84,6 @@ class Setting(NamedTuple):
             after=after,
             places=self.places,
         )
-
-
-def coverage(
-    size: int, kernel_size: int, stride: int = 1, padding: str | int | tuple[int, int] = "valid"
-) -> NDArray[np.int64]:
-    """How many windows see each pixel of a square image.
-
-    Every pixel gets a number of its own, padding none; then the numbers in all windows are counted.
-
-    Args:
-        size, kernel_size, stride, padding: as in :func:`cnnlib.sizes.output_size`, for both axes.
-
-    Returns:
-        array (size, size) of counts.
-
-    >>> coverage(4, kernel_size=3)
-    array([[1, 2, 2, 1],
-           [2, 4, 4, 2],
-           [2, 4, 4, 2],
-           [1, 2, 2, 1]])
-    """
-    numbers = np.arange(1, size * size + 1).reshape(1, size, size, 1)
-    pair = padding_amounts(size, kernel_size, stride, padding)
-    amounts = [pair, pair]
-    windows = sliding_windows(pad(numbers, amounts), kernel_size, stride)
-    return np.bincount(windows.ravel(), minlength=size * size + 1)[1:].reshape(size, size)
 
 
 def ring_means(values: NDArray, rings: int) -> NDArray[np.float64]:

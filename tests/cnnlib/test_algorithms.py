@@ -16,7 +16,6 @@ from cnnlib.algorithms import (
     WINOGRAD_KERNEL,
     WINOGRAD_OUTPUTS,
     conv_loops,
-    conv_matrix,
     conv_seven_loops,
     correlate_loops,
     im2col,
@@ -24,6 +23,7 @@ from cnnlib.algorithms import (
     pool_loops,
     toeplitz_matrix,
 )
+from cnnlib.connections import conv_matrix
 from cnnlib.convolution import correlate
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.sizes import conv_macs, output_shape

@@ -29,7 +29,7 @@ FLOORS = (
         "normalization",
         "functional",
     ),
-    ("connections", "receptive_field", "algorithms", "formulas"),
+    ("receptive_field", "connections", "algorithms", "formulas"),
     ("layers", "summary", "network", "optimizers", "training", "weights", "torch_file"),
     ("architectures",),
     ("seeing",),
