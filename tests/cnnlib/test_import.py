@@ -30,7 +30,7 @@ FLOORS = (
         "functional",
     ),
     ("receptive_field", "connections", "algorithms", "formulas"),
-    ("layers", "summary", "network", "optimizers", "training", "weights", "torch_file"),
+    ("layers", "summary", "network", "folding", "optimizers", "training", "weights", "torch_file"),
     ("architectures",),
     ("seeing",),
 )
