@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnlib.convolution import as_floats
 from cnnlib.errors import CnnError
-from cnnlib.keras_bridge.peers import Results, bind, ours, peer, theirs
+from cnnlib.keras_bridge.peers import bind, ours, peer, theirs
 
 #: A backward pass is compared under the name of its operator and this ending.
 BACKWARD = "_backward"

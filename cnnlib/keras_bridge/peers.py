@@ -10,27 +10,22 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib import convolution, pooling
+from cnnlib import activations, convolution, functional, losses, normalization, pooling, upsampling, variants
 from cnnlib.convolution import as_floats
 from cnnlib.errors import CnnError
-from cnnlib.keras_bridge.backend import keras, tensorflow
-from cnnlib.keras_bridge.facts import layer_class
-from cnnlib.sizes import per_axis
+from cnnlib.keras_bridge import rounding, twins
+from cnnlib.keras_bridge.backend import tensorflow
 
-#: A tensor of TensorFlow, which this library does not know when it is imported.
-Tensor = Any
 #: Results by the name of what they belong to: "outputs", and a gradient for each array that went in.
 Results = dict[str, NDArray]
-#: The arguments that are arrays; all others are options.
-ARRAYS = ("inputs", "kernel", "depthwise_kernel", "pointwise_kernel", "bias")
 
 
 @dataclass(frozen=True)
@@ -38,13 +33,17 @@ class Peer:
     """One of our operators, and what Keras has in its place."""
 
     operator: Callable[..., Any]
-    twin: Callable[..., Tensor]
+    twin: Callable[..., Any]
     #: The name that a reader of Keras' documentation looks for; ``{rank}`` is the number of spatial axes.
     layer: str
     #: Whether the outputs are some of the inputs, so that nothing rounds.
     selects: bool = False
-    #: How far each result may round, where that is no sum of products: see ``agreement.summed``.
-    rounds: Callable[..., dict[str, tuple[NDArray, Any]]] | None = None
+    #: How far each result may round, where it is no sum of products: a function of ``rounding``.
+    rounds: Callable[..., rounding.Bounds] | None = None
+    #: The results of the operator by name, where there are several.
+    results: tuple[str, ...] = ("outputs",)
+    #: The array whose gradient a backward pass returns where it returns only one.
+    towards: str = "inputs"
 
     @functools.cached_property
     def backward(self) -> Callable[..., Any] | None:
@@ -60,9 +59,16 @@ def bind(operator: str, *arguments: Any, **options: Any) -> tuple[dict[str, NDAr
     >>> arrays["inputs"].shape, options
     ((1, 2, 1), {'pool_size': 2, 'padding': 'same'})
     """
-    bound = inspect.signature(peer(operator).operator).bind(*arguments, **options).arguments
-    arrays = {n: as_floats(v, n) for n, v in bound.items() if n in ARRAYS and v is not None}
-    return arrays, {n: v for n, v in bound.items() if n not in ARRAYS}
+    signature = inspect.signature(peer(operator).operator)
+    bound = signature.bind(*arguments, **options).arguments
+    known = {name for name in bound if "ArrayLike" in str(signature.parameters[name].annotation)}
+    arrays = {n: _as_array(v, n) for n, v in bound.items() if n in known and v is not None}
+    return arrays, {n: v for n, v in bound.items() if n not in known}
+
+
+def _as_array(values: ArrayLike, name: str) -> NDArray:
+    labels = name == "target" and np.asarray(values).dtype.kind in "iu"  # class numbers stay what they are
+    return np.asarray(values) if labels else as_floats(values, name)
 
 
 def ours(
@@ -71,30 +77,37 @@ def ours(
     """Our outputs and, where dL/d(outputs) is given, our gradients."""
     known = peer(operator)
     if gradient is None:
-        return {"outputs": known.operator(**arrays, **options)}
+        return _by_name(known, known.operator(**arrays, **options))
     if known.backward is None:
         raise CnnError(f"{operator} has no backward pass")
     accepted = inspect.signature(known.backward).parameters
     given = {name: value for name, value in {**arrays, **options}.items() if name in accepted}
     found = known.backward(gradient, **given)
     if isinstance(found, np.ndarray):
-        return {"inputs": found}
-    return {name: found._asdict()[name] for name in arrays}
+        return {known.towards: found}
+    return {name: slope for name, slope in found._asdict().items() if name in arrays}
+
+
+def _by_name(known: Peer, found: Any) -> Results:
+    values = found if len(known.results) > 1 else (found,)
+    return {name: np.asarray(value) for name, value in zip(known.results, values, strict=True)}
 
 
 def theirs(
     operator: str, arrays: Mapping[str, NDArray], options: Mapping[str, Any], gradient: NDArray | None = None
 ) -> Results:
     """Keras' outputs and, where dL/d(outputs) is given, the gradients of its tape."""
-    tf = tensorflow()
+    known, tf = peer(operator), tensorflow()
     tensors = {name: tf.constant(value) for name, value in arrays.items()}
     if gradient is None:
-        return {"outputs": np.asarray(peer(operator).twin(**tensors, **options))}
+        return _by_name(known, known.twin(**tensors, **options))
     with tf.GradientTape() as tape:
-        tape.watch(list(tensors.values()))
-        outputs = peer(operator).twin(**tensors, **options)
+        tape.watch([tensor for tensor in tensors.values() if tensor.dtype.is_floating])
+        found = known.twin(**tensors, **options)
+        outputs = found[0] if len(known.results) > 1 else found
     slopes = tape.gradient(outputs, tensors, tf.constant(gradient))
-    return {"outputs": np.asarray(outputs)} | {name: np.asarray(slope) for name, slope in slopes.items()}
+    gradients = {name: np.asarray(slope) for name, slope in slopes.items() if slope is not None}
+    return _by_name(known, found) | gradients
 
 
 def peer(operator: str) -> Peer:
@@ -153,80 +166,79 @@ def _outputs(operator: str, *arguments: Any) -> NDArray:
     return theirs(operator, {n: v.astype(dtype, copy=False) for n, v in arrays.items()}, options)["outputs"]
 
 
-# ---- the twins: tensors in, tensors out ----
-
-
-@functools.lru_cache(maxsize=256)
-def _layer(kind: Any, channels: int, rank: int, options: tuple[tuple[str, Any], ...]) -> Any:
-    """A built layer, kept: building takes longer than a call. Its own weights are never used."""
-    layer = kind(**dict(options))
-    layer.build((None, *[None] * rank, channels))
-    return layer
-
-
-def _call(name: str, inputs: Tensor, weights: list[Tensor], **options: Any) -> Tensor:
-    """What the layer makes of ``inputs`` with these weights in place of its own."""
-    rank = len(inputs.shape) - 2
-    options |= {"dtype": inputs.dtype.name}
-    frozen = tuple(sorted((n, tuple(v) if isinstance(v, list) else v) for n, v in options.items()))
-    layer = _layer(layer_class(name, rank), inputs.shape[-1], rank, frozen)
-    return layer.stateless_call(weights, [], inputs)[0]
-
-
-def _framed(inputs: Tensor, padding: Any) -> tuple[Tensor, str]:
-    """The inputs with numbers or pairs of padding put around them, and the mode that is left to do."""
-    if isinstance(padding, str):
-        return inputs, padding
-    rank = len(inputs.shape) - 2
-    entries = [padding] * rank if isinstance(padding, int) else list(padding)
-    pairs = [(entry, entry) if isinstance(entry, int) else tuple(entry) for entry in entries]
-    name, amounts = "ZeroPadding", tuple(pairs) if rank > 1 else pairs[0]
-    return _call(name, inputs, [], padding=amounts), "valid"
-
-
-def _conv(inputs: Tensor, kernel: Tensor, bias: Tensor | None = None, **options: Any) -> Tensor:
-    rank = len(inputs.shape) - 2
-    inputs, options["padding"] = _framed(inputs, options.get("padding", "valid"))
-    return _call(
-        "Conv",
-        inputs,
-        [kernel] if bias is None else [kernel, bias],
-        filters=kernel.shape[-1],
-        kernel_size=tuple(kernel.shape[:rank]),
-        use_bias=bias is not None,
-        **options,
+def _activation(operator: Callable[..., NDArray], rounds: Any = rounding.elementwise, **notes: Any) -> Peer:
+    name = operator.__name__
+    return Peer(
+        operator, partial(twins.activation, name), f"keras.activations.{name}", rounds=rounds, **notes
     )
 
 
-def _pool(name: str, inputs: Tensor, **options: Any) -> Tensor:
-    return _call(name, inputs, [], **options)
+def _loss(operator: Callable[..., Any], layer: str) -> Peer:
+    rounds = partial(rounding.loss, operator.__name__)
+    return Peer(
+        operator, partial(twins.loss, layer), f"keras.losses.{layer}", rounds=rounds, towards="output"
+    )
 
 
-# ---- how far right results may lie apart, where nothing but a sum of products is at work ----
-
-
-def _average_rounds(
-    arrays: Mapping[str, NDArray], options: Mapping[str, Any], gradient: NDArray | None
-) -> dict[str, tuple[NDArray, Any]]:
-    """A mean adds a window's values and divides; its gradient adds one share a window."""
-    inputs = np.abs(arrays["inputs"])
-    size = per_axis(options["pool_size"], inputs.ndim - 2, "pool_size")
-    slopes = None if gradient is None else np.abs(gradient)
-    return {
-        n: (v, math.prod(size)) for n, v in ours("average_pool", {"inputs": inputs}, options, slopes).items()
-    }
+def _layer(operator: Callable[..., NDArray], layer: str, **notes: Any) -> Peer:
+    """An operator without weights, and the layer that comes as 1D, 2D and 3D."""
+    return Peer(operator, partial(twins.spatial_layer, layer), f"{layer}{{rank}}D", **notes)
 
 
 #: Our operators and their peers.
 PEERS: dict[str, Peer] = {
-    "conv": Peer(convolution.conv, _conv, "Conv{rank}D"),
-    "max_pool": Peer(
-        pooling.max_pool, functools.partial(_pool, "MaxPooling"), "MaxPooling{rank}D", selects=True
+    "conv": Peer(convolution.conv, twins.conv, "Conv{rank}D"),
+    "depthwise_conv": Peer(variants.depthwise_conv, twins.depthwise_conv, "DepthwiseConv{rank}D"),
+    "separable_conv": Peer(variants.separable_conv, twins.separable_conv, "SeparableConv{rank}D"),
+    "max_pool": _layer(pooling.max_pool, "MaxPooling", selects=True),
+    "average_pool": _layer(pooling.average_pool, "AveragePooling", rounds=rounding.mean_of_windows),
+    "global_max_pool": _layer(pooling.global_max_pool, "GlobalMaxPooling", selects=True),
+    "global_average_pool": _layer(
+        pooling.global_average_pool, "GlobalAveragePooling", rounds=rounding.mean_of_map
     ),
-    "average_pool": Peer(
-        pooling.average_pool,
-        functools.partial(_pool, "AveragePooling"),
-        "AveragePooling{rank}D",
-        rounds=_average_rounds,
+    "conv_transpose": Peer(upsampling.conv_transpose, twins.conv_transpose, "Conv{rank}DTranspose"),
+    "upsample_nearest": _layer(upsampling.upsample_nearest, "UpSampling", selects=True),
+    "upsample_bilinear": Peer(
+        upsampling.upsample_bilinear,
+        partial(twins.spatial_layer, "UpSampling", interpolation="bilinear"),
+        "UpSampling{rank}D (bilinear)",
+        rounds=rounding.bilinear,
     ),
+    "dense": Peer(functional.dense, twins.dense, "Dense"),
+    "flatten": Peer(functional.flatten, partial(twins.plain_layer, "Flatten"), "Flatten", selects=True),
+    "batch_normalization": Peer(
+        normalization.batch_normalization,
+        twins.batch_normalization,
+        "BatchNormalization",
+        rounds=rounding.batch_normalization,
+    ),
+    "batch_normalization_train": Peer(
+        normalization.batch_normalization_train,
+        twins.batch_normalization_train,
+        "BatchNormalization (training)",
+        rounds=rounding.batch_normalization_train,
+        results=("outputs", "mean", "variance"),
+    ),
+    "local_response_normalization": Peer(
+        normalization.local_response_normalization,
+        twins.local_response_normalization,
+        "tf.nn.local_response_normalization",
+        rounds=rounding.local_response_normalization,
+    ),
+    "relu": _activation(activations.relu, None, selects=True),
+    "relu6": _activation(activations.relu6, None, selects=True),
+    "leaky_relu": _activation(activations.leaky_relu),
+    "elu": _activation(activations.elu),
+    "sigmoid": _activation(activations.sigmoid, rounding.sigmoid),
+    "tanh": _activation(activations.tanh),
+    "silu": _activation(activations.silu),
+    "gelu": _activation(activations.gelu),
+    "softmax": _activation(activations.softmax, rounding.softmax),
+    "log_softmax": _activation(activations.log_softmax, rounding.log_softmax),
+    "categorical_crossentropy": _loss(losses.categorical_crossentropy, "CategoricalCrossentropy"),
+    "sparse_categorical_crossentropy": _loss(
+        losses.sparse_categorical_crossentropy, "SparseCategoricalCrossentropy"
+    ),
+    "binary_crossentropy": _loss(losses.binary_crossentropy, "BinaryCrossentropy"),
+    "mean_squared_error": _loss(losses.mean_squared_error, "MeanSquaredError"),
 }
