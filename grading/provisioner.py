@@ -1,0 +1,300 @@
+"""Kernels from the warm start: what Jupyter asks to launch, interrupt and kill a kernel behind two walls.
+
+A kernelspec that names the provisioner ``course-sandbox`` (:func:`register` makes it known) gets its
+kernels from the one :class:`WarmStart` of this process, or from that of the process which started it
+(``COURSE_WARM``). The kernel and its manager talk through local sockets in a folder that both see; there is
+no network.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from dataclasses import asdict
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from grading import sandbox
+from grading.course import ENVIRONMENT, ROOT
+
+#: The name under which kernelspecs ask for it, and the variable that tells where a warm start waits.
+NAME, VARIABLE = "course-sandbox", "COURSE_WARM"
+#: What is imported ahead for every assignment, and what for those whose notebooks speak of it.
+ALWAYS = ("numpy", "cnnlib.exercises", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
+_WHERE_NAMED = {"keras": re.compile(r"\b(?:keras|tensorflow)\b"), "scipy": re.compile(r"\bscipy\b")}
+#: Seconds that the warm start may take: TensorFlow alone takes ten on a slow disk.
+PATIENCE = 180
+
+
+def modules_for(sources: list[str]) -> list[str]:
+    """What to import ahead for notebooks with this text.
+
+    >>> modules_for(["import numpy as np"])[-1], modules_for(["build a Keras model: keras.Sequential"])[-1]
+    ('matplotlib_inline.backend_inline', 'keras')
+    """
+    text = "\n".join(sources)
+    return [*ALWAYS, *(name for name, pattern in _WHERE_NAMED.items() if pattern.search(text))]
+
+
+class WarmStart:
+    """A process behind the outer wall that has imported everything, and forks kernels on demand."""
+
+    def __init__(self, modules: list[str], root: Path = ROOT) -> None:
+        # A short path: the names of local sockets end at 107 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="course-", dir="/tmp"))
+        self.folder.chmod(0o711)
+        self._log = (self.folder / "log").open("wb")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.folder / "warm"))
+            listener.listen(128)
+            theirs, self._life = os.pipe()
+            passed = (listener.fileno(), theirs)
+            command = sandbox.outer(
+                self.folder, root, ["-m", "grading.warm", *map(str, passed), *modules], environment(root)
+            )
+            self._process = subprocess.Popen(
+                command, pass_fds=passed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._log
+            )
+            os.close(theirs)
+        atexit.register(self.close)
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        if not ready or self._process.stdout.readline() != b"ready\n":
+            said = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+            self.close()
+            raise sandbox.SandboxError(
+                f"the sandbox did not come up ({said[-1] if said else 'no word from it'}); "
+                "run: python -m grading doctor"
+            )
+
+    @property
+    def address(self) -> str:
+        """What goes into ``COURSE_WARM`` of processes that share this one."""
+        return str(self.folder)
+
+    def close(self) -> None:
+        """End it, and every kernel with it."""
+        atexit.unregister(self.close)
+        with contextlib.suppress(OSError):
+            os.close(self._life)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> WarmStart:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def environment(root: Path) -> dict[str, str]:
+    """The environment variables inside: none of those outside."""
+    home = sandbox.HOME
+    return ENVIRONMENT | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+        "PYTHONPATH": str(root),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "HOME": home,
+        "USER": "student",
+        "LOGNAME": "student",
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "TMPDIR": "/tmp",
+        "MPLCONFIGDIR": f"{home}/.matplotlib",
+        "IPYTHONDIR": f"{home}/.ipython",
+        "KERAS_HOME": f"{home}/.keras",
+    }
+
+
+class Forked:
+    """A kernel in its sandbox, with what :class:`LocalProvisioner` asks of a :class:`subprocess.Popen`."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, connection: socket.socket, pidfd: int) -> None:
+        self._connection, self._pidfd = connection, pidfd
+        self.returncode: int | None = None
+        #: How it ended: code, cpu_seconds, memory_kib.
+        self.ended: dict[str, Any] = {}
+        self.pid = _pid_of(pidfd)
+
+    def poll(self) -> int | None:
+        """The exit code, or None while it runs."""
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            try:
+                self.ended = json.loads(self._connection.recv(1 << 16) or "{}")
+            except (OSError, ValueError):
+                self.ended = {}
+            self.returncode = int(self.ended.get("code", -signal.SIGKILL))
+            self._connection.close()
+            os.close(self._pidfd)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end."""
+        if self.returncode is None:
+            select.select([self._connection], [], [], timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired("kernel", timeout or 0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the kernel itself, wherever its namespaces are."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                # The first process of a namespace takes no notice of a request to end.
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL if number == signal.SIGTERM else number)
+
+    def terminate(self) -> None:
+        """End it at once; whatever it started ends with it."""
+        self.send_signal(signal.SIGKILL)
+
+    kill = terminate
+
+
+def _pid_of(pidfd: int) -> int:
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    return -1
+
+
+class SandboxProvisioner(LocalProvisioner):
+    """Launches kernels in the sandbox."""
+
+    place: Path | None = None
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Make the folder that kernel and manager share, and write each its own view of the connection."""
+        manager: Any = self.parent
+        self.place = Path(address()) / f"k{uuid.uuid4().hex[:10]}"
+        self.place.mkdir()
+        self.place.chmod(0o777 if os.geteuid() == 0 else 0o700)
+        manager.transport, manager.ip, manager.cache_ports = "ipc", str(self.place / "k"), False
+        kwargs = await super().pre_launch(**kwargs)
+        inside = json.loads(Path(manager.connection_file).read_text())
+        inside["ip"] = f"{sandbox.RUN}/me/k"
+        (self.place / "kernel.json").write_text(json.dumps(inside))
+        (self.place / "kernel.json").chmod(0o644)
+        return kwargs
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Have one forked; it starts with a copy of what lies in ``cwd``, notebooks left out."""
+        assert self.place is not None
+        files = Path(kwargs["cwd"]) if kwargs.get("cwd") else None
+        _copy_files(files, self.place / "files", limits().disk_mib << 18)
+        request = {
+            "place": self.place.name,
+            "limits": asdict(limits()),
+            "arguments": [part for part in cmd if part.startswith("--")],
+            "environment": {
+                k: v for k, v in os.environ.items() if k in ("NBGRADER_EXECUTION", "JUPYTERHUB_USER")
+            },
+        }
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(60)
+        try:
+            connection.connect(str(Path(address()) / "warm"))
+            connection.send(json.dumps(request).encode())
+            said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
+        except OSError as error:
+            connection.close()
+            raise sandbox.SandboxError(f"the warm start does not answer ({error})") from error
+        if said != b"started" or not descriptors:
+            connection.close()
+            refused = json.loads(said or b"{}").get("refused", "no word from it")
+            raise sandbox.SandboxError(f"no kernel could be started in the sandbox: {refused}")
+        connection.settimeout(None)
+        kernel = Forked(connection, descriptors[0])
+        self.process = kernel  # type: ignore[assignment]
+        self.pid, self.pgid, self.cwd = kernel.pid, None, str(files or "")
+        return self.connection_info
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove what the kernel and its manager shared."""
+        await super().cleanup(restart=restart)
+        if self.place is not None and not restart:
+            shutil.rmtree(self.place, ignore_errors=True)
+
+
+def _copy_files(source: Path | None, target: Path, most: int) -> None:
+    """What an assignment brings along besides notebooks: data, pictures; ``most`` bytes of it."""
+    target.mkdir()
+    for path in sorted(source.rglob("*")) if source else ():
+        inside = target / path.relative_to(source)  # type: ignore[arg-type]
+        if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb":
+            continue
+        most -= path.stat().st_size
+        if most < 0:
+            break
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, inside)
+
+
+_own: WarmStart | None = None
+_limits = sandbox.Limits()
+
+
+def limits() -> sandbox.Limits:
+    """What a kernel may use."""
+    return _limits
+
+
+def set_limits(new: sandbox.Limits) -> None:
+    """Change what kernels that start from now on may use."""
+    global _limits  # noqa: PLW0603  # one setting for all kernels of the process
+    _limits = new
+
+
+def address() -> str:
+    """The folder of the warm start to use: one is started where none is named."""
+    global _own  # noqa: PLW0603  # one for the process
+    named = os.environ.get(VARIABLE)
+    if named:
+        return named
+    if _own is None:
+        _own = WarmStart([*ALWAYS, "keras"])
+    return _own.address
+
+
+def register() -> None:
+    """Make the provisioner known to Jupyter in this process, without any package's entry points."""
+    entry = EntryPoint(NAME, f"{__name__}:SandboxProvisioner", KernelProvisionerFactory.GROUP_NAME)
+    KernelProvisionerFactory.instance().provisioners[NAME] = entry
+
+
+def write_kernelspec(folder: Path) -> None:
+    """Write the kernelspec ``course`` into a folder of kernelspecs."""
+    place = folder / "kernels" / "course"
+    place.mkdir(parents=True, exist_ok=True)
+    about = {
+        "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Python 3 in the course's sandbox",
+        "language": "python",
+        "metadata": {"kernel_provisioner": {"provisioner_name": NAME, "config": {}}},
+    }
+    (place / "kernel.json").write_text(json.dumps(about, indent=1))

@@ -1,0 +1,541 @@
+"""How the examiner asks a student's kernel for answers: values cross as data, never as pickles or code.
+
+Two kernels take part, each in a sandbox of its own. In the student's, :func:`serve` looks names up, calls
+functions and tells what came of it. In the examiner's, where the tests run, a :class:`Student` asks. What
+crosses is numbers, text, containers, arrays, and Keras models as their configuration; anything else stays
+where it is, and the examiner gets a :class:`Handle` that can be called, if the thing can, and does nothing
+else: it equals nothing but itself, whatever its owner would have it say. Nothing that the student's side
+sends is believed: each message is read by the rules below, or not at all.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import keyword
+import math
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+
+#: Where each side finds the other: a local socket that the grader listens at.
+DOOR = "/run/course/me/door"
+#: The largest message, and the most values in one.
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 64 << 20, 200_000, 24
+#: What a function prints while it is tried is kept up to here.
+MOST_PRINTED = 10_000
+
+_HEAD = struct.Struct("!II")
+_KINDS_OF_DTYPES = "biufcUS"
+
+
+class ProtocolError(Exception):
+    """The other side sent what is no message."""
+
+
+# --- Frames: a head with two lengths, JSON, and the bytes of arrays ---------------------------------------
+
+
+def frame(message: Mapping[str, Any], blobs: list[bytes]) -> bytes:
+    """A message and its blobs as bytes."""
+    text = json.dumps({**message, "blobs": [len(blob) for blob in blobs]}).encode()
+    body = b"".join([text, *blobs])
+    if len(body) > MOST_BYTES:
+        raise ProtocolError(f"{len(body)} bytes are more than {MOST_BYTES}")
+    return _HEAD.pack(len(text), len(body)) + body
+
+
+def lengths(head: bytes) -> tuple[int, int]:
+    """The length of the JSON and of all that follows the head."""
+    text, body = _HEAD.unpack(head)
+    if not text <= body <= MOST_BYTES:
+        raise ProtocolError(f"a message of {body} bytes, {text} of them JSON")
+    return text, body
+
+
+#: Bytes before each message.
+HEAD = _HEAD.size
+
+
+def unframe(text: int, body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    """The message and its blobs."""
+    try:
+        message = json.loads(body[:text])
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"no JSON ({error})") from None
+    if not isinstance(message, dict) or not isinstance(message.get("blobs"), list):
+        raise ProtocolError("no message")
+    blobs, at = [], text
+    for length in message["blobs"]:
+        if type(length) is not int or not 0 <= length <= len(body) - at:
+            raise ProtocolError("blobs that do not fit")
+        blobs.append(body[at : at + length])
+        at += length
+    return message, blobs
+
+
+class Line:
+    """A connected socket that carries messages."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    @classmethod
+    def to(cls, address: str = DOOR) -> Line:
+        """Connect."""
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(address)
+        return cls(connection)
+
+    def send(self, message: Mapping[str, Any], blobs: list[bytes]) -> None:
+        """Send one message."""
+        self._connection.sendall(frame(message, blobs))
+
+    def receive(self) -> tuple[dict[str, Any], list[bytes]]:
+        """Receive one message; :class:`EOFError` where the other side is gone."""
+        text, body = lengths(self._exactly(HEAD))
+        return unframe(text, self._exactly(body))
+
+    def _exactly(self, count: int) -> bytes:
+        pieces = bytearray()
+        while len(pieces) < count:
+            piece = self._connection.recv(min(count - len(pieces), 1 << 20))
+            if not piece:
+                raise EOFError
+            pieces += piece
+        return bytes(pieces)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+# --- Values as data ---------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Turns values into data; what cannot be data is kept, and its number written instead."""
+
+    def __init__(self, kept: list[Any] | None = None, arguments: list[Any] | None = None) -> None:
+        self.blobs: list[bytes] = []
+        self._kept = kept
+        self._arguments = arguments or []
+        self._count = 0
+
+    def write(self, value: Any, depth: int = 0) -> Any:  # noqa: PLR0911, PLR0912  # one return a kind
+        """The value as data for JSON."""
+        self._count += 1
+        if self._count > MOST_VALUES or depth > MOST_DEPTH:
+            return self._keep(value)
+        for index, given in enumerate(self._arguments):
+            if value is given and isinstance(value, np.ndarray):
+                return {"argument": index}
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if value is ...:
+            return {"ellipsis": 1}
+        if kind is str:
+            return {"str": value} if len(value) < MOST_BYTES // 8 else self._keep(value)
+        if kind is int:
+            return {"int": hex(value)} if value.bit_length() < 1 << 20 else self._keep(value)
+        if kind is float:
+            return {"float": value.hex() if math.isfinite(value) else repr(value)}
+        if kind is complex:
+            return {"complex": [self.write(value.real), self.write(value.imag)]}
+        if kind in (bytes, bytearray):
+            return {"bytes": self._blob(bytes(value))}
+        if kind is range:
+            return {"range": [hex(value.start), hex(value.stop), hex(value.step)]}
+        if kind is slice:
+            return {"slice": [self.write(part, depth + 1) for part in (value.start, value.stop, value.step)]}
+        if kind in (list, tuple, set, frozenset):
+            return {kind.__name__: [self.write(part, depth + 1) for part in value]}
+        if kind is dict:
+            pairs = [[self.write(k, depth + 1), self.write(v, depth + 1)] for k, v in value.items()]
+            return {"dict": pairs}
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return {"tuple": [self.write(part, depth + 1) for part in tuple.__iter__(value)]}
+        if isinstance(value, (np.ndarray, np.generic)):
+            return self._array(value)
+        return self._foreign(value)
+
+    def _array(self, value: Any) -> Any:
+        array = np.asarray(value)
+        if array.dtype.kind not in _KINDS_OF_DTYPES or array.nbytes > MOST_BYTES // 2:
+            return self._keep(value)
+        about = {"dtype": array.dtype.str, "shape": list(array.shape), "blob": self._blob(array.tobytes())}
+        return {"array" if isinstance(value, np.ndarray) else "number": about}
+
+    def _foreign(self, value: Any) -> Any:
+        """Tensors as arrays, Keras models as their configuration; anything else is kept."""
+        keras = sys.modules.get("keras")
+        with contextlib.suppress(Exception):
+            if keras is not None and isinstance(value, keras.Model):
+                return self._model(keras, value)
+            if keras is not None and (keras.ops.is_tensor(value) or isinstance(value, keras.Variable)):
+                return self._array(np.asarray(value))
+            if type(value).__name__ == "TensorShape":
+                return self.write(tuple(value.as_list()))
+        return self._keep(value)
+
+    def _model(self, keras: Any, model: Any) -> Any:
+        config = json.dumps(keras.saving.serialize_keras_object(model))
+        about: dict[str, Any] = {"config": config, "built": bool(model.built), "weights": []}
+        if (
+            model.built
+            and sum(
+                w.shape.num_elements() if hasattr(w.shape, "num_elements") else math.prod(w.shape)
+                for w in model.weights
+            )
+            < MOST_BYTES // 16
+        ):
+            about["weights"] = [self._array(np.asarray(w)) for w in model.get_weights()]
+        return {"model": about}
+
+    def _keep(self, value: Any) -> Any:
+        about = {"type": type(value).__name__[:80], "callable": callable(value)}
+        if self._kept is not None:
+            self._kept.append(value)
+            about["number"] = len(self._kept) - 1
+        return {"handle": about}
+
+    def _blob(self, content: bytes) -> int:
+        self.blobs.append(content)
+        return len(self.blobs) - 1
+
+
+class Reader:
+    """Turns data back into values, trusting none of it."""
+
+    def __init__(
+        self, blobs: list[bytes], handle: Callable[..., Any] | None = None, arguments: list[Any] | None = None
+    ) -> None:
+        self._blobs, self._handle, self._arguments, self._count = blobs, handle, arguments or [], 0
+
+    def read(self, data: Any, depth: int = 0) -> Any:
+        """The value."""
+        self._count += 1
+        if self._count > MOST_VALUES + 1000 or depth > MOST_DEPTH + 2:
+            raise ProtocolError("too many values, or too deep")
+        if data is None or isinstance(data, bool):
+            return data
+        if not isinstance(data, dict) or len(data) != 1:
+            raise ProtocolError("no value")
+        ((kind, content),) = data.items()
+        try:
+            return self._one(kind, content, depth)
+        except ProtocolError:
+            raise
+        except Exception as error:
+            raise ProtocolError(f"a {kind} that is none ({type(error).__name__})") from None
+
+    def _one(self, kind: str, content: Any, depth: int) -> Any:  # noqa: PLR0911, PLR0912  # one return a kind
+        if kind == "ellipsis":
+            return ...
+        if kind == "str":
+            return self._expect(str, content)
+        if kind == "int":
+            return int(self._expect(str, content), 16)
+        if kind == "float":
+            text = self._expect(str, content)
+            return float(text) if text in ("inf", "-inf", "nan") else float.fromhex(text)
+        if kind == "complex":
+            return complex(*(self.read(part, depth + 1) for part in content))
+        if kind == "bytes":
+            return self._blob(content)
+        if kind == "range":
+            return range(*(int(part, 16) for part in content))
+        if kind == "slice":
+            return slice(*(self.read(part, depth + 1) for part in content))
+        if kind in ("list", "tuple", "set", "frozenset"):
+            return getattr(builtins, kind)(self.read(part, depth + 1) for part in self._expect(list, content))
+        if kind == "dict":
+            return {self.read(k, depth + 1): self.read(v, depth + 1) for k, v in content}
+        if kind == "array":
+            return self._array(content)
+        if kind == "number":
+            return self._array(content)[()]
+        if kind == "argument":
+            return self._arguments[int(content)]
+        if kind == "model":
+            return self._model(content)
+        if kind == "handle" and self._handle is not None:
+            return self._handle(str(content["type"]), bool(content["callable"]), content.get("number"))
+        raise ProtocolError(f"unknown kind {kind!r}")
+
+    def _array(self, about: Mapping[str, Any]) -> np.ndarray:
+        dtype = np.dtype(self._expect(str, about["dtype"]))
+        shape = tuple(self._expect(int, n) for n in about["shape"])
+        content = self._blob(about["blob"])
+        if dtype.kind not in _KINDS_OF_DTYPES or math.prod(shape) * dtype.itemsize != len(content):
+            raise ProtocolError("an array that does not fit its bytes")
+        return np.frombuffer(content, dtype).reshape(shape).copy()
+
+    def _model(self, about: Mapping[str, Any]) -> Any:
+        """The model built anew from its configuration, in Keras' safe mode, which refuses code."""
+        import keras
+
+        try:
+            model = keras.saving.deserialize_keras_object(json.loads(about["config"]), safe_mode=True)
+            if not isinstance(model, keras.Model):
+                raise TypeError
+            if about["weights"] and model.built:
+                model.set_weights([self._array(w["array"]) for w in about["weights"]])
+        except Exception:
+            return self._handle("Model", False, None) if self._handle else None
+        return model
+
+    def _blob(self, index: Any) -> bytes:
+        return self._blobs[self._expect(int, index)]
+
+    @staticmethod
+    def _expect(kind: type, content: Any) -> Any:
+        if type(content) is not kind:
+            raise ProtocolError(f"{type(content).__name__} where {kind.__name__} belongs")
+        return content
+
+
+# --- The student's side -----------------------------------------------------------------------------------
+
+
+def serve(address: str = DOOR) -> None:
+    """Answer the examiner until it hangs up. Runs as a cell of the student's kernel, in its main thread."""
+    namespace = sys.modules["__main__"].__dict__
+    kept: list[Any] = []
+    line = Line.to(address)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            message, blobs = line.receive()
+            try:
+                reply, sent = _answer(message, blobs, namespace, kept)
+                ready = frame(reply, sent)
+            except BaseException as error:  # a value that cannot even be looked at
+                ready = frame({"raised": _told(error)}, [])
+            line._connection.sendall(ready)
+    line.close()
+
+
+def _answer(
+    message: dict[str, Any], blobs: list[bytes], namespace: Mapping[str, Any], kept: list[Any]
+) -> tuple[dict[str, Any], list[bytes]]:
+    if message["ask"] == "names":
+        writer = Writer(kept)
+        found = {n: writer.write(namespace[n]) for n in message["names"] if n in namespace}
+        return {"values": found}, writer.blobs
+    reader = Reader(blobs)
+    arguments = [reader.read(part) for part in message["arguments"]]
+    options = {name: reader.read(part) for name, part in message["options"].items()}
+    before = [a.copy() if isinstance(a, np.ndarray) else None for a in arguments]
+    printed = _Printed()
+    writer = Writer(kept, arguments)
+    reply: dict[str, Any] = {}
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(_Printed()):
+        try:
+            reply["value"] = writer.write(kept[message["number"]](*arguments, **options))
+        except BaseException as error:  # also exit() and the interrupt after too long a time
+            reply = {"raised": _told(error)}
+    changed = {
+        str(index): Writer._array(writer, now)
+        for index, (then, now) in enumerate(zip(before, arguments, strict=True))
+        if then is not None and not np.array_equal(then, now, equal_nan=then.dtype.kind in "fc")
+    }
+    return {**reply, "changed": changed, "printed": printed.getvalue()}, writer.blobs
+
+
+class _Printed(io.StringIO):
+    """Keeps the beginning of what is printed."""
+
+    def write(self, text: str) -> int:
+        if self.tell() < MOST_PRINTED:
+            super().write(text[:MOST_PRINTED])
+        return len(text)
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    try:
+        text = str(error)[:2000]
+    except BaseException:
+        text = ""
+    return {"types": [kind.__name__ for kind in type(error).__mro__], "text": text}
+
+
+# --- The examiner's side ----------------------------------------------------------------------------------
+
+
+class Handle:
+    """Something of the student's that is no data. It equals itself alone and tells nothing."""
+
+    def __repr__(self) -> str:
+        return f"<a {type(self).__name__} of the student's>"
+
+
+class Gone(RuntimeError):
+    """The student's kernel has ended while it was asked."""
+
+
+class Student:
+    """The answers of the student's kernel, as seen from the examiner's."""
+
+    def __init__(self, address: str = DOOR) -> None:
+        self._line = Line.to(address)
+
+    def fetch(self, names: list[str]) -> dict[str, Any]:
+        """The values of those names that the student has."""
+        reply, blobs = self._ask({"ask": "names", "names": names}, [])
+        self._raise(reply)
+        values = reply.get("values")
+        if not isinstance(values, dict):
+            raise ProtocolError("no values")
+        reader = Reader(blobs, self._handle)
+        return {name: reader.read(values[name]) for name in names if name in values}
+
+    def _handle(self, kind: str, can_be_called: bool, number: Any) -> Handle:
+        members: dict[str, Any] = {}
+        if can_be_called and type(number) is int:
+
+            def call(_: Handle, *arguments: Any, **options: Any) -> Any:
+                return self._call(number, list(arguments), options)
+
+            members["__call__"] = call
+        name = kind if kind.isidentifier() and not keyword.iskeyword(kind) else "object"
+        handle: Handle = type(name, (Handle,), members)()
+        return handle
+
+    def _call(self, number: int, arguments: list[Any], options: dict[str, Any]) -> Any:
+        writer = Writer()
+        message = {
+            "ask": "call",
+            "number": number,
+            "arguments": [writer.write(a) for a in arguments],
+            "options": {k: writer.write(v) for k, v in options.items()},
+        }
+        reply, blobs = self._ask(message, writer.blobs)
+        reader = Reader(blobs, self._handle, arguments)
+        printed = reply.get("printed")
+        if isinstance(printed, str) and printed:
+            print(printed[:MOST_PRINTED], end="")
+        changed = reply.get("changed")
+        for index, about in (changed if isinstance(changed, dict) else {}).items():
+            given, now = arguments[int(index)], reader.read(about)
+            if isinstance(given, np.ndarray) and given.shape == now.shape and given.dtype == now.dtype:
+                given[...] = now
+        self._raise(reply)
+        return reader.read(reply.get("value"))
+
+    def _ask(self, message: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+        try:
+            self._line.send(message, blobs)
+            return self._line.receive()
+        except (EOFError, OSError):
+            raise Gone("the notebook's Python ended here") from None
+
+    @staticmethod
+    def _raise(reply: Mapping[str, Any]) -> None:
+        told = reply.get("raised")
+        if told is None:
+            return
+        _raise_as(told)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._line.close()
+
+
+def _raise_as(told: Any) -> NoReturn:
+    """Raise what the student's code raised: the nearest exception of Python's own, by the same name."""
+    if not isinstance(told, dict):
+        raise ProtocolError("no error")
+    names = [str(name)[:80] for name in told.get("types", [])]
+    text = str(told.get("text", ""))[:2000]
+    for name in names:
+        kind = getattr(builtins, name, None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            own = type(names[0], (kind,), {}) if names[0] != name and names[0].isidentifier() else kind
+            try:
+                error = own(text)
+            except TypeError:  # UnicodeDecodeError and its like want more
+                error = RuntimeError(text)
+            raise error
+        if name in ("SystemExit", "KeyboardInterrupt"):
+            what = "it called exit()" if name == "SystemExit" else "it took too long and was stopped"
+            raise (TimeoutError if name == "KeyboardInterrupt" else RuntimeError)(what)
+    raise RuntimeError(text)
+
+
+# --- Cells of the examiner's kernel -----------------------------------------------------------------------
+
+
+def wanted(source: str) -> tuple[set[str], set[str]]:
+    """The names that a test speaks of: as variables, and in quotation marks (``marks.check("height", …)``).
+
+    >>> names, quoted = wanted('marks.check("height", task(height))')
+    >>> sorted(names), sorted(quoted)
+    (['height', 'marks', 'task'], ['height'])
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set(), set()
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    quoted = {
+        n.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and n.value.isidentifier()
+    }
+    return {n for n in names if not hasattr(builtins, n)}, quoted
+
+
+#: Names that the course's own cells defined: locked cells for good, tests until an answer is so called.
+_trusted: set[str] = set()
+_of_tests: set[str] = set()
+_student: Student | None = None
+_before: set[str] = set()
+
+
+def begin(names: list[str], quoted: list[str]) -> None:
+    """Before a test: bring what it speaks of from the student's kernel into the examiner's."""
+    global _student, _before  # noqa: PLW0603  # one conversation at a time
+    namespace = sys.modules["__main__"].__dict__
+    _student = Student()
+    asked = {n for n in {*quoted, *(set(names) - _of_tests)} - _trusted if not n.startswith("_")}
+    for name in asked - _of_tests:
+        namespace.pop(name, None)  # an earlier answer
+    found = _student.fetch(sorted(asked))
+    namespace.update(found)
+    _before = {*namespace} - {*found}
+
+
+def end() -> None:
+    """After a test: hang up, so that the student's kernel goes on."""
+    global _student  # noqa: PLW0603
+    namespace = sys.modules["__main__"].__dict__
+    _of_tests.update(n for n in {*namespace} - _before if not n.startswith("_"))
+    if _student is not None:
+        _student.close()
+        _student = None
+
+
+def trust() -> None:
+    """After a locked cell that is no test: what it defined is the course's own, and nobody's to replace."""
+    _trusted.update(n for n in sys.modules["__main__"].__dict__ if not n.startswith("_"))
+
+
+def stand_exit() -> None:
+    """Make ``exit()`` in a cell an error of that cell instead of the end of the kernel."""
+
+    def leave(*_: object) -> NoReturn:
+        raise RuntimeError("exit() ends this cell; the rest of the notebook goes on")
+
+    for name in ("exit", "quit"):
+        sys.modules["__main__"].__dict__[name] = leave
+        setattr(builtins, name, leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
