@@ -113,6 +113,39 @@ def conv_loops(
     return outputs
 
 
+def conv_backward_loops(
+    gradient: NDArray,
+    inputs: NDArray,
+    kernel: NDArray,
+    strides: PerAxis = 1,
+    dilation_rate: PerAxis = 1,
+    groups: int = 1,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The loop twin of :func:`cnnlib.convolution.conv_backward`: every output pays back what it was given.
+
+    To each input as much as the weight that it was multiplied by, to each weight as much as the input.
+    Arguments are those of :func:`conv_loops`, and ``gradient``, dL/d(outputs); returns those of inputs,
+    kernel and bias.
+
+    >>> inputs, kernel = np.array([3.0, 1, 4]).reshape(1, 3, 1), np.array([1.0, 2]).reshape(2, 1, 1)
+    >>> [array.ravel() for array in conv_backward_loops(np.ones((1, 2, 1)), inputs, kernel)]
+    [array([1., 3., 2.]), array([4., 5.]), array([2.])]
+    """
+    (*kernel_size, depth, filters), rank = kernel.shape, inputs.ndim - 2
+    steps, gaps = per_axis(strides, rank, "strides"), per_axis(dilation_rate, rank, "dilation_rate")
+    spans = [effective_kernel_size(k, d) for k, d in zip(kernel_size, gaps, strict=True)]
+    of_inputs, of_kernel, of_bias = np.zeros(inputs.shape), np.zeros(kernel.shape), np.zeros(filters)
+    for (item, *place, filter_), slope in np.ndenumerate(gradient):
+        corner = [p * s for p, s in zip(place, steps, strict=True)]
+        window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
+        first = filter_ // (filters // groups) * depth  # of the channels that this filter's group sees
+        seen = (item, *window, slice(first, first + depth))
+        of_inputs[seen] += slope * kernel[..., filter_]
+        of_kernel[..., filter_] += slope * inputs[seen]
+        of_bias[filter_] += slope
+    return of_inputs, of_kernel, of_bias
+
+
 def pool_loops(
     inputs: NDArray, pool_size: PerAxis, strides: PerAxis | None = None, summary: Callable = np.max
 ) -> NDArray[np.float64]:

@@ -24,15 +24,13 @@ from cnnlib.windows import sliding_windows
 BLOCK_BYTES = 1 << 20
 #: … but never fewer than this many, so that a deep kernel is not read anew for every few places.
 BLOCK_PLACES = 256
-#: A matrix with this many columns multiplies at full speed; a narrower one is widened.
-WIDE_ENOUGH = 64
 #: Groups are merged until their filters fill so many columns; more would mean more zeros than it saves.
 MERGED_WIDTH = 16
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
 PARTS = 8
 
-#: Some images, and some rows of each.
-Block: TypeAlias = tuple[slice, slice]
+#: Some images, some rows of one image, or some places of one row.
+Block: TypeAlias = tuple[slice, ...]
 
 
 def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
@@ -226,7 +224,7 @@ def _slide(
     if groups == padded.shape[-1] == outputs.shape[-1] > 1:
         _accumulate(padded, kernel, bias, steps, gaps, outputs)
         return
-    merged, copies = _breadth(kernel.shape, groups, gaps, outputs.shape)
+    merged, copies = _breadth(kernel.shape, groups, steps[-1], gaps[-1], outputs.shape)
     if merged * copies > 1 and not _finite(padded):
         merged = copies = 1  # zeros times NaN or infinity would spread them
     kernel, groups = _widen(_merge(kernel, groups, merged), copies, steps[-1]), groups // merged
@@ -245,7 +243,7 @@ def _slide(
 
 
 def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray | None, outputs: NDArray) -> None:
-    """Write windows @ matrix + bias into outputs, some images or some rows of one image at a time.
+    """Write windows @ matrix + bias into outputs, some images or some rows at a time.
 
     Only a block of windows (one a thread) is ever copied, so that memory stays near that of the output.
     (Laying out all windows at once, im2col, takes as many times the input as the kernel has weights.)
@@ -257,19 +255,31 @@ def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray | None, ou
         if bias is not None:
             product += bias
 
-    threads.each(multiply, _blocks(windows.shape, windows.itemsize, outputs.shape))
+    threads.each(multiply, _blocks(outputs.shape[:-1], matrix.shape[0] * windows.itemsize))
 
 
-def _blocks(shape: Sequence[int], itemsize: int, places: Sequence[int]) -> Iterator[Block]:
-    """Cut (batch, height, …) into blocks of some images or some rows of one image, BLOCK_BYTES each."""
-    batch, height, *row = shape
-    row_bytes = max(math.prod(row) * itemsize, 1)
-    row_places = max(math.prod(places[2:-1]), 1)
-    rows = max(BLOCK_BYTES // row_bytes, BLOCK_PLACES // row_places, 1)
-    images = max(rows // max(height, 1), 1)
-    for item in range(0, batch, images):
-        for start in range(0, height, rows):
-            yield slice(item, item + images), slice(start, start + rows)
+def _blocks(shape: Sequence[int], place_bytes: int) -> Iterator[Block]:
+    """Cut the places (batch, *output) into blocks of about BLOCK_BYTES: images, rows, or parts of a row.
+
+    A block is a range of one axis, whole in the axes after it and a single index in those before, so
+    that its places lie one behind the other. ``place_bytes`` is what one place takes.
+
+    >>> list(_blocks((4, 300), place_bytes=BLOCK_BYTES // 600))     # two images of 300 places each
+    [(slice(0, 2, None),), (slice(2, 4, None),)]
+    >>> list(_blocks((1, 900), place_bytes=BLOCK_BYTES // 600))
+    [(slice(0, 1, None), slice(0, 600, None)), (slice(0, 1, None), slice(600, 900, None))]
+    """
+    size, *inner = shape
+    within = math.prod(inner)
+    most = max(BLOCK_BYTES // max(place_bytes, 1), BLOCK_PLACES)
+    if inner and within > most:
+        for index in range(size):
+            for block in _blocks(inner, place_bytes):
+                yield slice(index, index + 1), *block
+        return
+    step = max(most // max(within, 1), 1)
+    for start in range(0, size, step):
+        yield (slice(start, min(start + step, size)),)
 
 
 def _accumulate(
@@ -294,10 +304,10 @@ def _accumulate(
         products = np.empty_like(target)
         target[...] = 0 if bias is None else bias
         for tap in np.ndindex(kernel.shape[:rank]):
-            np.multiply(windows[(*block, ..., *tap, slice(None))], row[tap], out=products)
+            np.multiply(windows[block][(..., *tap, slice(None))], row[(*tap, *block[rank:])], out=products)
             target += products
 
-    threads.each(add_up, _blocks(outputs.shape, outputs.itemsize, outputs.shape))
+    threads.each(add_up, _blocks(outputs.shape[:-1], channels * outputs.itemsize))
 
 
 def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -> NDArray:
@@ -376,7 +386,7 @@ def _kernel_gradient(slopes: NDArray, padded: NDArray, plan: _Plan, groups: int)
     slopes = np.ascontiguousarray(slopes)
     if groups == padded.shape[-1] == filters > 1:
         return _accumulated_gradient(slopes, padded, plan)
-    merged, copies = _breadth(plan.kernel.shape, groups, plan.gaps, plan.shape)
+    merged, copies = _breadth(plan.kernel.shape, groups, steps[-1], plan.gaps[-1], plan.shape)
     wide_size = (*kernel_size[:-1], kernel_size[-1] + (copies - 1) * steps[-1])
     *before, across, _ = slopes.shape
     slopes = slopes.reshape(*before, across // copies, copies * filters)
@@ -404,7 +414,7 @@ def _sum_blocks(windows: NDArray, slopes: NDArray, weights: int) -> NDArray:
             total += product
         return total
 
-    blocks = list(_blocks(windows.shape, windows.itemsize, slopes.shape))
+    blocks = list(_blocks(slopes.shape[:-1], weights * windows.itemsize))
     size = -(-len(blocks) // PARTS) or 1
     total = np.zeros((weights, filters), slopes.dtype)
     for part in threads.in_order(add_up, [blocks[i : i + size] for i in range(0, len(blocks), size)]):
@@ -422,30 +432,52 @@ def _accumulated_gradient(slopes: NDArray, padded: NDArray, plan: _Plan) -> NDAr
         rows = products.reshape(-1, channels)
         ones = np.ones(len(rows), slopes.dtype)
         for tap in np.ndindex(plan.kernel.shape[:rank]):
-            np.multiply(windows[(*block, ..., *tap, slice(None))], slopes[block], out=products)
+            np.multiply(windows[block][(..., *tap, slice(None))], slopes[block], out=products)
             part[tap] = ones @ rows
         return part
 
     return sum(
-        threads.in_order(add_up, _blocks(slopes.shape, slopes.itemsize, slopes.shape)),
+        threads.in_order(add_up, _blocks(slopes.shape[:-1], channels * slopes.itemsize)),
         np.zeros(plan.kernel.shape, slopes.dtype),
     )
 
 
 def _breadth(
-    kernel_shape: Sequence[int], groups: int, gaps: Sequence[int], shape: Sequence[int]
+    kernel_shape: Sequence[int], groups: int, stride: int, gap: int, shape: Sequence[int]
 ) -> tuple[int, int]:
     """How many groups, and how many neighbouring places along the last axis, are worth one product.
 
-    Few filters make a thin matrix, which multiplies slowly.
+    Few filters make a thin matrix, which multiplies slowly, and its windows have to be laid out all the
+    same; every place more in one product, on the other hand, means more zeros to multiply by.
     """
+    *_, breadth, depth, _ = kernel_shape
     *_, places, filters = shape
-    most = max(MERGED_WIDTH * groups // filters, 1)
-    merged = max(n for n in range(1, min(most, groups) + 1) if groups % n == 0)
-    if merged < groups or gaps[-1] > 1:
+    merged = _largest_divisor(groups, MERGED_WIDTH * groups // filters)
+    if merged < groups or gap > 1:
         return merged, 1
-    most = min(places, WIDE_ENOUGH // filters)
-    return merged, max((n for n in range(1, most + 1) if places % n == 0), default=1)
+
+    def cost(copies: int) -> float:
+        strip = breadth + (copies - 1) * stride
+        return strip / copies * (_product_cost(copies * filters) + _layout_cost(strip * depth * merged))
+
+    return merged, min((n for n in range(1, min(places, 64) + 1) if places % n == 0), key=cost, default=1)
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    return max((n for n in range(1, min(most, number) + 1) if number % n == 0), default=1)
+
+
+def _product_cost(columns: int) -> float:
+    """What a product with so many columns takes for each element of the rows; a wide one, 1 a column.
+
+    As measured with OpenBLAS, which works on eight columns at once and has a quick way for up to three.
+    """
+    return 2 * columns if columns <= 3 else 8 * -(-columns // 8) + 8
+
+
+def _layout_cost(run: int) -> float:
+    """What it takes to lay out one element, in the same unit, where so many are copied at a stroke."""
+    return 4 + 200 / run
 
 
 def _finite(array: NDArray) -> bool:

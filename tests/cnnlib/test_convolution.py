@@ -14,10 +14,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cnnlib import convolution
-from cnnlib.algorithms import conv_loops
-from cnnlib.convolution import conv, convolve, correlate
-from cnnlib.padding import PAD_MODES, amounts_for, pad
+from cnnlib import convolution, threads
+from cnnlib.algorithms import conv_backward_loops, conv_loops
+from cnnlib.convolution import ConvGradients, conv, conv_backward, convolve, correlate
+from cnnlib.errors import ShapeError
+from cnnlib.padding import PAD_MODES, amounts_for, pad, pad_backward
 from cnnlib.sizes import effective_kernel_size, output_shape
 
 #: Small whole numbers: every sum is exact in float32, so that results must be equal to the last bit.
@@ -83,20 +84,60 @@ def test_equals_its_loop_twin(problem):
 def test_blocks_of_any_size_give_the_same(problem, block_bytes):
     inputs, kernel, arguments = problem
     expected = conv(inputs, kernel, **arguments)
+    gradients = conv_backward(expected, inputs, kernel, **arguments)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(convolution, "BLOCK_BYTES", block_bytes)
         patch.setattr(convolution, "BLOCK_PLACES", 1)
         np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+        for one, other in zip(conv_backward(expected, inputs, kernel, **arguments), gradients, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
-@given(problems(), st.sampled_from([1, 2, 7, 1_000]))
-def test_kernels_of_any_breadth_give_the_same(problem, wide_enough):
-    """One place in a product or as many as there are."""
+@st.composite
+def breadths(draw):
+    """A stand-in for the choice of how broad a product is: any that is allowed, worth it or not."""
+    seed = draw(st.integers(0, 2**32 - 1))
+
+    def choose(kernel_shape, groups, stride, gap, shape):
+        random = np.random.default_rng(seed)
+        merged = random.choice([n for n in range(1, groups + 1) if groups % n == 0])
+        if merged < groups or gap > 1:
+            return merged, 1
+        return merged, random.choice([n for n in range(1, max(shape[-2], 1) + 1) if shape[-2] % n == 0])
+
+    return choose
+
+
+@given(problems(), breadths())
+def test_products_of_any_breadth_give_the_same(problem, choose):
+    """One group and one place in a product, or as many as there are; forward and backward."""
     inputs, kernel, arguments = problem
     expected = conv(inputs, kernel, **arguments)
+    gradients = conv_backward(expected, inputs, kernel, **arguments)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "WIDE_ENOUGH", wide_enough)
+        patch.setattr(convolution, "_breadth", choose)
         np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+        for one, other in zip(conv_backward(expected, inputs, kernel, **arguments), gradients, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@given(problems())
+def test_the_breadth_that_is_chosen_is_allowed(problem):
+    inputs, kernel, arguments = problem
+    shape = conv(inputs, kernel, **arguments).shape
+    groups, gap = arguments["groups"], arguments["dilation_rate"][-1]
+    merged, copies = convolution._breadth(kernel.shape, groups, arguments["strides"][-1], gap, shape)
+    assert groups % merged == 0
+    assert shape[-2] % copies == 0
+    assert copies == 1 or (merged == groups and gap == 1)
+
+
+def test_breadth_is_chosen_where_filters_are_few():
+    """For a photograph and few filters several places at once; for many filters, one."""
+    assert convolution._breadth((5, 5, 3, 16), 1, 1, 1, (1, 1076, 1916, 16))[1] > 1
+    assert convolution._breadth((3, 3, 64, 64), 1, 1, 1, (1, 224, 224, 64)) == (1, 1)
+    assert convolution._breadth((3, 3, 2, 512), 256, 1, 1, (1, 14, 14, 512))[0] > 1
+    assert convolution._breadth((3, 3, 64, 128), 2, 1, 1, (1, 14, 14, 128))[0] == 1
 
 
 @given(problems(), WHOLE, WHOLE)
@@ -288,6 +329,214 @@ def test_memory_beyond_the_output_stays_small(shape, kernel):
     assert peak < 0.25 * outputs.nbytes + 8 * convolution.BLOCK_BYTES
     assert peak < windows / 2
     np.testing.assert_array_equal(outputs[0, 0], math.prod(kernel[:-1]) + 1)
+
+
+# ------------------------------------------------------------------------------------------- backward
+
+
+@given(problems())
+def test_backward_equals_its_loop_twin(problem):
+    inputs, kernel, arguments = problem
+    amounts = amounts_of(inputs, kernel, arguments)
+    slopes = gradient_of(inputs, kernel, arguments)
+    padded, *rest = conv_backward_loops(
+        slopes,
+        pad(inputs, amounts),
+        kernel,
+        arguments["strides"],
+        arguments["dilation_rate"],
+        arguments["groups"],
+    )
+    gradients = conv_backward(slopes, inputs, kernel, **arguments)
+    for name, got, expected in zip(
+        ConvGradients._fields, gradients, (pad_backward(padded, amounts), *rest), strict=True
+    ):
+        assert got.dtype == inputs.dtype, name
+        assert got.flags.c_contiguous, name
+        np.testing.assert_array_equal(got, expected, name)
+
+
+def gradient_of(inputs, kernel, arguments):
+    """Whole numbers in the shape of the outputs, as what comes back from above."""
+    shape = output_shape(
+        inputs.shape,
+        kernel.shape[:-2],
+        kernel.shape[-1],
+        arguments["strides"],
+        arguments["padding"],
+        arguments["dilation_rate"],
+    )
+    return np.random.default_rng(0).integers(-8, 9, shape).astype(inputs.dtype)
+
+
+@given(problems(), st.sampled_from(list(PAD_MODES)), st.integers(-3, 3))
+def test_backward_is_the_adjoint(problem, mode, value):
+    """<conv(x, k), g> = <x, of_inputs> + what a constant border adds; = <k, of_kernel>, always."""
+    inputs, kernel, arguments = problem
+    slopes = gradient_of(inputs, kernel, arguments)
+    edge = {"pad_mode": mode, "pad_value": value}
+    gradients = conv_backward(slopes, inputs, kernel, **arguments, **edge)
+    total = (conv(inputs, kernel, **arguments, **edge) * slopes).sum(dtype=np.float64)
+    border = conv(np.zeros_like(inputs), kernel, **arguments, **edge)  # only a constant border is not zero
+    from_border = (border * slopes).sum(dtype=np.float64)
+    assert (gradients.inputs * inputs).sum(dtype=np.float64) == total - from_border
+    assert (gradients.kernel * kernel).sum(dtype=np.float64) == total
+    np.testing.assert_array_equal(gradients.bias, slopes.reshape(-1, slopes.shape[-1]).sum(0))
+
+
+@given(problems(), st.sampled_from(list(PAD_MODES)), st.data())
+def test_backward_is_the_slope_of_forward(problem, mode, data):
+    """A loss that is not linear, stepped along a direction in all three arguments at once."""
+    inputs, kernel, arguments = problem
+    random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    arrays = [random.normal(size=a.shape) for a in (inputs, kernel, np.empty(kernel.shape[-1]))]
+    ways = [random.normal(size=a.shape) for a in arrays]
+    edge = {**arguments, "pad_mode": mode, "pad_value": 0.5}
+
+    def outputs(step):
+        x, k, b = (a + step * way for a, way in zip(arrays, ways, strict=True))
+        return conv(x, k, bias=b, **edge)
+
+    def loss(step):
+        return np.sin(outputs(step)).sum()
+
+    gradients = conv_backward(np.cos(outputs(0)), arrays[0], arrays[1], **edge)
+    slope = sum((g * way).sum() for g, way in zip(gradients, ways, strict=True))
+    scale = sum(np.abs(g * way).sum() for g, way in zip(gradients, ways, strict=True)) + 1
+    assert (loss(1e-6) - loss(-1e-6)) / 2e-6 == pytest.approx(slope, abs=1e-6 * scale)
+
+
+@pytest.mark.parametrize(
+    "needs", [c for n in range(4) for c in itertools.combinations(ConvGradients._fields, n)]
+)
+def test_only_what_is_needed_is_computed(rng, needs):
+    inputs, kernel = rng.normal(size=(2, 6, 6, 3)), rng.normal(size=(3, 3, 3, 4))
+    slopes = rng.normal(size=(2, 4, 4, 4))
+    whole, part = conv_backward(slopes, inputs, kernel), conv_backward(slopes, inputs, kernel, needs=needs)
+    for name in ConvGradients._fields:
+        if name in needs:
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+        else:
+            assert getattr(part, name) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"gradient": np.ones((1, 3, 4))},
+            r"gradient has shape \(1, 3, 4\); the outputs .* have \(1, 5, 4\)",
+        ),
+        ({"gradient": np.ones((1, 5, 2))}, r"\(1, 5, 2\); the outputs"),
+        ({"needs": ("input",)}, r"no gradient of input; choose among inputs, kernel, bias"),
+        ({"kernel": np.ones((2, 3, 4))}, r"kernel of shape \(2, 3, 4\)"),
+    ],
+)
+def test_backward_says_what_clashes(change, message):
+    arguments = {"gradient": np.ones((1, 5, 4)), "inputs": np.ones((1, 6, 2)), "kernel": np.ones((2, 2, 4))}
+    with pytest.raises(ShapeError, match=message):
+        conv_backward(**{**arguments, **change})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kernel", "result"),
+    [
+        ("float32", "float32", "float32"),
+        ("float64", "float32", "float64"),
+        ("uint8", "float32", "float32"),
+    ],
+)
+def test_dtype_of_the_gradients(inputs, kernel, result):
+    """That of the outputs, whatever the gradient comes in."""
+    for slopes in (np.float32, np.float64):
+        got = conv_backward(
+            np.ones((1, 3, 3), slopes), np.ones((1, 4, 2), inputs), np.ones((2, 2, 3), kernel)
+        )
+        assert [g.dtype for g in got] == [result] * 3
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_backward_of_any_memory_layout(rng, layout, groups):
+    inputs = LAYOUTS[layout](rng.integers(-8, 9, (2, 12, 10, 4)).astype(float))
+    slopes = rng.integers(
+        -8, 9, (6, *conv(inputs, np.ones((3, 2, 4 // groups, 4)), 2, "same", 1, groups).shape[1:])
+    )
+    slopes = slopes.astype(float)[: 2 * len(inputs) : 2] if 2 * len(inputs) <= 6 else slopes[: len(inputs)]
+    kernel = np.asfortranarray(rng.integers(-8, 9, (3, 2, 4 // groups, 4)).astype(float))
+    got = conv_backward(slopes, inputs, kernel, 2, "same", 1, groups)
+    plain = [np.array(a, dtype=float, order="C") for a in (slopes, inputs, kernel)]
+    for one, other in zip(got, conv_backward(*plain, 2, "same", 1, groups), strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype.isnative
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_no_images_no_gradients(groups):
+    empty, kernel = np.empty((0, 8, 8, 4), np.float32), np.ones((3, 3, 4 // groups, 4), np.float32)
+    got = conv_backward(np.empty((0, 6, 6, 4)), empty, kernel, groups=groups)
+    assert [g.shape for g in got] == [empty.shape, kernel.shape, (4,)]
+    assert not got.kernel.any()
+    assert not got.bias.any()
+
+
+def test_a_missing_gradient_spoils_its_window_alone():
+    slopes = np.zeros((1, 9, 1))
+    slopes[0, 4] = np.nan
+    got = conv_backward(slopes, np.zeros((1, 11, 1)), np.ones((3, 1, 1)))
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(got.inputs)), [4, 5, 6])
+    inputs = np.zeros((1, 11, 1))
+    inputs[0, 10] = np.inf  # the last weight alone has seen it
+    got = conv_backward(np.ones((1, 9, 1)), inputs, np.ones((3, 1, 1)))
+    np.testing.assert_array_equal(got.kernel.ravel(), [0, 0, np.inf])
+
+
+def test_inputs_that_no_window_reached_have_no_gradient():
+    got = conv_backward(np.ones((1, 2, 1)), np.ones((1, 8, 1)), np.ones((2, 1, 1)), strides=4)
+    np.testing.assert_array_equal(got.inputs.ravel(), [1, 1, 0, 0, 1, 1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "arguments"),
+    [
+        ((1, 540, 960, 3), (5, 5, 3, 16), {}),
+        ((16, 64, 64, 32), (3, 3, 32, 64), {}),
+        ((16, 64, 64, 32), (3, 3, 32, 64), {"strides": 2, "padding": "same"}),
+        ((1, 300_000, 2), (9, 2, 4), {}),
+        ((8, 64, 64, 64), (3, 3, 1, 64), {"groups": 64}),
+    ],
+    ids=["photograph", "many channels", "strided", "long signal", "depthwise"],
+)
+def test_memory_of_backward_stays_near_that_of_its_arguments(shape, kernel, arguments):
+    """Beyond what is returned: a padded copy of the inputs, or of the gradient, and some blocks."""
+    inputs, weights = np.ones(shape, np.float32), np.ones(kernel, np.float32)
+    slopes = conv(inputs, weights, **arguments)
+    tracemalloc.start()
+    try:
+        gradients = conv_backward(slopes, inputs, weights, **arguments)
+        peak = tracemalloc.get_traced_memory()[1] - sum(g.nbytes for g in gradients)
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.25 * max(slopes.nbytes, inputs.nbytes) + 8 * convolution.BLOCK_BYTES
+    windows = 4 * slopes[..., 0].size * math.prod(kernel[:2]) * shape[-1]
+    assert peak < windows
+
+
+@given(problems(), st.sampled_from([2, 3]))
+def test_threads_change_no_bit(problem, count):
+    inputs, kernel, arguments = problem
+    inputs, kernel = inputs * np.pi, kernel * np.e  # no sum is exact any more
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "BLOCK_BYTES", 200)
+        patch.setattr(convolution, "BLOCK_PLACES", 1)
+        expected = conv(inputs, kernel, **arguments)
+        gradients = conv_backward(expected, inputs, kernel, **arguments)
+        with threads.using(count):
+            np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+            for one, other in zip(
+                conv_backward(expected, inputs, kernel, **arguments), gradients, strict=True
+            ):
+                np.testing.assert_array_equal(one, other)
 
 
 # ------------------------------------------------------------- the two operations of signal processing

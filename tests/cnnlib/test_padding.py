@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlib.errors import CnnError
-from cnnlib.padding import PAD_MODES, amounts_for, pad
+from cnnlib.padding import PAD_MODES, amounts_for, pad, pad_backward
 from cnnlib.sizes import padding_amounts
 
 #: Where a padded element comes from: index (may lie outside) and size, to an index inside or None.
@@ -68,3 +68,35 @@ def test_an_empty_axis_has_nothing_to_repeat(mode):
     with pytest.raises(CnnError, match="nothing to repeat"):
         pad(empty, [(1, 1)], mode)
     assert pad(empty, [(1, 1)]).shape == (1, 2, 3)
+
+
+@pytest.mark.parametrize("mode", PAD_MODES)
+@given(spatial=st.lists(st.integers(1, 5), min_size=1, max_size=3), data=st.data())
+def test_backward_gives_each_share_back_to_where_it_came_from(mode, spatial, data):
+    amounts = data.draw(st.tuples(*[st.tuples(st.integers(0, 7), st.integers(0, 7))] * len(spatial)))
+    random = np.random.default_rng(0)
+    slopes = random.integers(0, 9, (2, *(n + sum(pair) for n, pair in zip(spatial, amounts, strict=True)), 2))
+    expected = np.zeros((2, *spatial, 2), slopes.dtype)
+    for place in np.ndindex(slopes.shape[1:-1]):
+        inside = [
+            SOURCES[mode](i - before, n) for i, n, (before, _) in zip(place, spatial, amounts, strict=True)
+        ]
+        if None not in inside:
+            expected[(slice(None), *inside)] += slopes[(slice(None), *place)]
+    kept = slopes.copy()
+    np.testing.assert_array_equal(pad_backward(slopes, amounts, mode), expected)
+    np.testing.assert_array_equal(slopes, kept)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.ones((1, 5, 1)), [(3, 3)]), "too short for padding 3 [+] 3"),
+        ((np.ones((1, 6, 1)), [(3, 3)], "edge"), "too short for padding 3 [+] 3"),
+        ((np.ones((1, 5, 1)), [(1, 1), (1, 1)]), "2 pairs of padding for 1 spatial axes"),
+        ((np.ones((1, 5, 1)), [(1, 1)], "mirror"), "padding mode 'mirror' is unknown"),
+    ],
+)
+def test_backward_says_what_is_wrong(arguments, message):
+    with pytest.raises(CnnError, match=message):
+        pad_backward(*arguments)
