@@ -216,12 +216,12 @@ def gelu_backward(gradient: ArrayLike, inputs: ArrayLike, approximate: bool = Fa
     array([0.5, 1. ])
     """
     values = as_floats(inputs, "inputs")
-    below = _normal(values, approximate)
+    below, near = _normal(values, approximate), _nearby(values)
     if approximate:
-        rate = 2 * below * (1 - below) * _GELU_SCALE * (1 + 3 * _GELU_CUBE * values * values)
+        density = 2 * below * (1 - below) * _GELU_SCALE * (1 + 3 * _GELU_CUBE * near * near)
     else:
-        rate = np.exp(-values * values / 2) * (1 / math.sqrt(2 * math.pi))
-    return as_gradient(gradient, values.shape, values.dtype) * (below + values * rate)
+        density = np.exp(-near * near / 2) * (1 / math.sqrt(2 * math.pi))
+    return as_gradient(gradient, values.shape, values.dtype) * (below + near * density)
 
 
 _GELU_SCALE, _GELU_CUBE = math.sqrt(2 / math.pi), 0.044715
@@ -231,8 +231,14 @@ _erf = np.frompyfunc(math.erf, 1, 1)  # NumPy has none
 def _normal(values: Floats, approximate: bool) -> Floats:
     """The normal distribution function, exactly or as the tanh that comes near it."""
     if approximate:
-        return (1 + np.tanh(_GELU_SCALE * (values + _GELU_CUBE * values**3))) / 2
+        near = _nearby(values)
+        return (1 + np.tanh(_GELU_SCALE * (near + _GELU_CUBE * near * near * near))) / 2
     return (1 + np.asarray(_erf(values * math.sqrt(0.5)), values.dtype)) / 2
+
+
+def _nearby(values: Floats) -> Floats:
+    """The values, kept within 35: the density is 0 there in every dtype, and no cube overflows."""
+    return np.clip(values, -35, 35)
 
 
 def softmax(inputs: ArrayLike, axis: int = -1, *, out: Floats | None = None) -> Floats:
