@@ -469,6 +469,7 @@ def test_operations_are_counted_as_products_are_made(geometry, multiplier, filte
     assert total == middle.sum() + across.sum()
 
 
+@FEWER
 @given(geometries(), st.integers(1, 300))
 def test_the_cost_of_separating_is_the_ratio_of_operations_and_weights(geometry, filters):
     shape, kernel_size, arguments = geometry
@@ -480,6 +481,7 @@ def test_the_cost_of_separating_is_the_ratio_of_operations_and_weights(geometry,
     assert cost == Fraction(separable, sizes.conv_weights(kernel_size, shape[-1], filters))
 
 
+@FEWER
 @given(geometries(), st.integers(1, 3))
 def test_weights_that_are_not_shared_are_counted_place_by_place(geometry, filters):
     shape, kernel_size, arguments = geometry
