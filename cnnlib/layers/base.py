@@ -223,6 +223,7 @@ class Layer:
             arrays = self.cast(list(inputs) if listed else [inputs])
             shapes = [array.shape for array in arrays]
             self.build(shapes if listed else shapes[0])
+            self.compute_output_shape(shapes if listed else shapes[0])  # raises what is wrong with them
             return self.forward(arrays if listed else arrays[0], training)[0]
 
     def cast(self, arrays: Sequence[Any]) -> list[Any]:
@@ -309,7 +310,8 @@ class Layer:
     def __repr__(self) -> str:
         shown = []
         for name, default in self._arguments().items():
-            if (value := getattr(self, name)) != default:
+            value = getattr(self, name)
+            if value != default and value not in ((default,) * 2, (default,) * 3, (default,)):
                 shown.append(f"{name}={value!r}")
         if self.has_own_name:
             shown.append(f"name={self.name!r}")

@@ -313,14 +313,17 @@ class Cropping1D(Cropping):
     rank = 1
 
 
+@dataclass(eq=False, repr=False)
 class Cropping2D(Cropping):
-    """The edges of images cut off.
+    """The edges of images cut off; nothing is cut unless told, as in Keras.
 
     >>> Cropping2D(4).compute_output_shape((None, 64, 64, 128))
     (None, 56, 56, 128)
     """
 
     rank = 2
+
+    cropping: Amounts = 0
 
 
 class Cropping3D(Cropping):
