@@ -95,7 +95,7 @@ def conv(
     array([ 5.,  9.,  6., 11., 23.])
     """
     plan = _plan(inputs, kernel, strides, padding, dilation_rate, groups)
-    shift = _check_bias(bias, plan.kernel.shape[-1], plan.kernel.dtype)
+    shift = as_bias(bias, plan.kernel.shape[-1], plan.kernel.dtype)
     padded = pad(plan.inputs, plan.amounts, pad_mode, pad_value)
     outputs = np.empty(plan.shape, padded.dtype)
     _slide(padded, plan.kernel, shift, plan.steps, plan.gaps, groups, outputs)
@@ -144,11 +144,7 @@ def conv_backward(
     >>> grads.inputs.ravel(), grads.kernel.ravel(), grads.bias
     (array([1., 3., 3., 2.]), array([8., 6.]), array([3.]))
     """
-    if unknown := set(needs) - set(ConvGradients._fields):
-        raise ShapeError(
-            f"there is no gradient of {', '.join(sorted(unknown))}; "
-            f"choose among {', '.join(ConvGradients._fields)}"
-        )
+    check_needs(needs, ConvGradients._fields)
     plan = _plan(inputs, kernel, strides, padding, dilation_rate, groups)
     slopes = as_gradient(gradient, plan.shape, plan.kernel.dtype)
     of_inputs = of_kernel = of_bias = None
@@ -173,6 +169,34 @@ def as_gradient(gradient: ArrayLike, shape: Sequence[int], dtype: Any) -> NDArra
     if slopes.shape != tuple(shape):
         raise ShapeError(f"gradient has shape {slopes.shape}; the outputs that it is of have {tuple(shape)}")
     return slopes
+
+
+def check_needs(needs: Collection[str], fields: Sequence[str]) -> None:
+    """Say which of the gradients asked for are none of ``fields``.
+
+    >>> check_needs(["inputs", "weights"], ["inputs", "kernel"])
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.ShapeError: there is no gradient of weights; choose among inputs, kernel
+    """
+    if unknown := set(needs) - set(fields):
+        raise ShapeError(
+            f"there is no gradient of {', '.join(sorted(unknown))}; choose among {', '.join(fields)}"
+        )
+
+
+def as_bias(bias: ArrayLike | None, filters: int, dtype: Any) -> NDArray[np.floating] | None:
+    """Return a bias for each filter in this dtype (None where there is none), or say that its shape is wrong.
+
+    >>> as_bias([1, 0], filters=2, dtype=np.float32)
+    array([1., 0.], dtype=float32)
+    """
+    if bias is None:
+        return None
+    shift = as_floats(bias, "bias").astype(dtype, copy=False)
+    if shift.shape != (filters,):
+        raise ShapeError(f"bias has shape {shift.shape}; {filters} filters need ({filters},)")
+    return shift
 
 
 class _Plan(NamedTuple):
@@ -555,15 +579,6 @@ def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:
             f"{kernel.shape} sees {kernel.shape[-2]}; it must have shape {expected}"
         )
     return rank
-
-
-def _check_bias(bias: ArrayLike | None, filters: int, dtype: Any) -> NDArray | None:
-    if bias is None:
-        return None
-    shift = as_floats(bias, "bias").astype(dtype, copy=False)
-    if shift.shape != (filters,):
-        raise ShapeError(f"bias has shape {shift.shape}; {filters} filters need ({filters},)")
-    return shift
 
 
 def correlate(

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats, as_gradient, conv, conv_backward
+from cnnlib.convolution import as_bias, as_floats, as_gradient, check_needs, conv, conv_backward
 from cnnlib.errors import DtypeError, ShapeError, SizeError
 from cnnlib.sizes import (
     Padding,
@@ -79,15 +79,14 @@ def conv_transpose(
     """
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     shape, amounts = _check_shapes(inputs, kernel, strides, padding, output_padding, dilation_rate, groups)
-    before = np.broadcast_to(np.zeros((), np.result_type(inputs, kernel)), shape)  # its values do not matter
+    dtype = np.result_type(inputs, kernel)
+    shift = as_bias(bias, shape[-1], dtype)
+    before = np.broadcast_to(np.zeros((), dtype), shape)  # its values do not matter
     outputs = conv_backward(
         inputs, before, kernel, strides, amounts, dilation_rate, groups, needs=("inputs",)
     ).inputs
     assert outputs is not None  # it was asked for
-    if bias is not None:
-        shift = as_floats(bias, "bias").astype(outputs.dtype, copy=False)
-        if shift.shape != shape[-1:]:
-            raise ShapeError(f"bias has shape {shift.shape}; {shape[-1]} filters need ({shape[-1]},)")
+    if shift is not None:
         outputs += shift
     return outputs
 
@@ -121,10 +120,7 @@ def conv_transpose_backward(
     >>> conv_transpose_backward(slope, np.ones((1, 2, 1)), kernel, strides=2).inputs.ravel()
     array([ 6., 12.])
     """
-    if unknown := set(needs) - set(ConvTransposeGradients._fields):
-        raise ShapeError(
-            f"no gradient of {', '.join(sorted(unknown))}; there are {ConvTransposeGradients._fields}"
-        )
+    check_needs(needs, ConvTransposeGradients._fields)
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     shape, amounts = _check_shapes(inputs, kernel, strides, padding, output_padding, dilation_rate, groups)
     slopes = as_gradient(gradient, shape, np.result_type(inputs, kernel))

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import ConvGradients, as_floats, as_gradient, conv, conv_backward
+from cnnlib.convolution import ConvGradients, as_floats, as_gradient, check_needs, conv, conv_backward
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, locally_connected_shape, output_shape, per_axis
@@ -240,7 +240,7 @@ def separable_conv_backward(
 
     ``gradient`` is (batch, *output, filters); what lies between the two steps is computed again.
     """
-    _check_needs(needs, SeparableGradients)
+    check_needs(needs, SeparableGradients._fields)
     first = {name: name in needs for name in ("inputs", "depthwise_kernel")}
     middle = depthwise_conv(
         inputs,
@@ -332,11 +332,6 @@ def _check_groups(values: NDArray, groups: int) -> tuple[int, int]:
             f"choose groups among the divisors of {channels}"
         )
     return groups, channels // groups
-
-
-def _check_needs(needs: Collection[str], gradients: Any) -> None:
-    if unknown := set(needs) - set(gradients._fields):
-        raise ShapeError(f"no gradient of {', '.join(sorted(unknown))}; there are {gradients._fields}")
 
 
 def separable_rank(kernel: ArrayLike) -> int:
@@ -501,7 +496,7 @@ def spatially_separable_conv_backward(
 
     ``gradient`` is (batch, *output, filters); what lies between the two steps is computed again.
     """
-    _check_needs(needs, SpatiallySeparableGradients)
+    check_needs(needs, SpatiallySeparableGradients._fields)
     padded, amounts, upright, flat = _two_steps(
         inputs, column, row, strides, padding, dilation_rate, pad_mode, pad_value
     )
@@ -625,7 +620,7 @@ def locally_connected_backward(
     ``gradient`` is (batch, *output, filters); the fields are ``inputs``, ``kernel`` (*output, *kernel_size,
     channels, filters) and ``bias`` (*output, filters).
     """
-    _check_needs(needs, LocallyConnectedGradients)
+    check_needs(needs, LocallyConnectedGradients._fields)
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     dtype = np.result_type(inputs, kernel)
     kernel_size, steps, gaps, amounts, shape = _check_places(inputs, kernel, strides, padding, dilation_rate)

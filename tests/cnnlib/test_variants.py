@@ -557,7 +557,7 @@ BAD = [
     (
         lambda: spatially_separable_conv_backward(X, X, C, R, needs=["k"]),
         ShapeError,
-        "no gradient of k; there",
+        "no gradient of k; choose among inputs, column, row",
     ),
     (lambda: locally_connected(X, D), ShapeError, "(1, 6, 6, 4) … (3, 3, 4, 2) … (*output, *kernel_size"),
     (
@@ -580,7 +580,11 @@ BAD = [
         ShapeError,
         "gradient has shape (1, 6, 6, 4) … (1, 4, 4, 2)",
     ),
-    (lambda: locally_connected_backward(X, X, L, needs=["row"]), ShapeError, "no gradient of row; there are"),
+    (
+        lambda: locally_connected_backward(X, X, L, needs=["row"]),
+        ShapeError,
+        "no gradient of row; choose among",
+    ),
     (lambda: sizes.depthwise_parameters((3, 3), 0), SizeError, "channels must be … at least 1, not 0"),
     (lambda: sizes.depthwise_parameters((3, 3), 3, 0), SizeError, "multiplier must be … at least 1, not 0"),
     (
