@@ -72,10 +72,8 @@ def digit_codes() -> NDArray[np.float32]:
     ((84, 10), [-1.0, 1.0])
     """
     rows = [line.split() for line in DRAWINGS.split("\n") if line]
-    return np.array(
-        [[1 if pixel == "#" else -1 for row in rows for pixel in row[digit]] for digit in range(10)],
-        np.float32,
-    ).T
+    ink = [[[pixel == "#" for pixel in row[digit]] for row in rows] for digit in range(10)]
+    return np.ascontiguousarray(np.where(np.reshape(ink, (10, -1)), 1, -1).T, np.float32)
 
 
 # -- the network of 1998 -------------------------------------------------------------------------------

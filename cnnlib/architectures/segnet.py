@@ -19,19 +19,20 @@ BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
 def segnet(
-    input_shape: Sequence[int] = (360, 480, 3),
+    input_shape: Sequence[int] = (352, 480, 3),
     classes: int = 11,
     classifier_activation: str | None = "softmax",
 ) -> Model:
     """SegNet, for street scenes of eleven classes.
 
     Args:
-        input_shape: (height, width, channels).
+        input_shape: (height, width, channels). Multiples of 32 are halved without a rest; others, such as the
+            360×480 of the paper, work too.
         classes: how many are told apart at every pixel.
         classifier_activation: None leaves the scores as they are.
 
     >>> segnet().output_shape
-    (None, 360, 480, 11)
+    (None, 352, 480, 11)
     """
     image = x = Input(input_shape)
     remembered: list[tuple[Any, Node]] = []
