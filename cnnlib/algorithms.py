@@ -266,6 +266,23 @@ def conv_transpose_loops(
     return outputs
 
 
+def bilinear_loops(inputs: NDArray, size: PerAxis) -> NDArray[np.float64]:
+    """The loop twin of :func:`cnnlib.upsampling.upsample_bilinear`: every input by how near its middle is.
+
+    >>> bilinear_loops(np.array([0, 3.0]).reshape(1, 2, 1), size=3).ravel()
+    array([0., 0., 1., 2., 3., 3.])
+    """
+    (batch, *spatial, channels), factors = inputs.shape, per_axis(size, inputs.ndim - 2, "size")
+    outputs = np.zeros((batch, *np.multiply(spatial, factors), channels))
+    for item, *place in np.ndindex(outputs.shape[:-1]):
+        middles = [(p + 0.5) / f - 0.5 for p, f in zip(place, factors, strict=True)]
+        middles = [min(max(m, 0), n - 1) for m, n in zip(middles, spatial, strict=True)]  # the border repeats
+        for near in np.ndindex(*spatial):
+            nearness = [max(1 - abs(m - n), 0) for m, n in zip(middles, near, strict=True)]
+            outputs[(item, *place)] += math.prod(nearness) * inputs[(item, *near)]
+    return outputs
+
+
 # ---------------------------------------------------------------------------------------------------
 # The ladder: the same products in other orders, and fewer of them
 # ---------------------------------------------------------------------------------------------------
