@@ -57,7 +57,8 @@ def max_pool(
     >>> max_pool(np.array([1, 3, 2, 9.0]).reshape(1, 4, 1), pool_size=2).ravel()
     array([3., 9.])
     """
-    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    outputs = np.empty(shape, values.dtype)
 
     def work(block: _Block) -> None:
         _fold(np.maximum, values[block.seen], block.axes, outputs[block.made])
@@ -92,9 +93,9 @@ def max_pool_backward(
     >>> max_pool_backward(np.ones((1, 2, 1)), row, pool_size=3, strides=2).ravel()      # windows overlap
     array([0., 1., 0., 1., 0.])
     """
-    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = as_gradient(gradient, empty.shape, empty.dtype)
-    highest = _made(outputs, empty.shape, max_pool, values, pool_size, strides, padding)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    slopes = as_gradient(gradient, shape, values.dtype)
+    highest = _made(outputs, shape, max_pool, values, pool_size, strides, padding)
     results = np.zeros(values.shape, values.dtype)
 
     def work(block: _Block) -> None:
@@ -171,7 +172,8 @@ def average_pool(
     >>> average_pool(np.array([1, 3, 5.0]).reshape(1, 3, 1), pool_size=2, padding="same").ravel()
     array([2., 5.])
     """
-    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    outputs = np.empty(shape, values.dtype)
     counts = _counts(values, axes)
 
     def work(block: _Block) -> None:
@@ -197,8 +199,8 @@ def average_pool_backward(
     >>> average_pool_backward(np.array([[[6.0], [6.0]]]), np.zeros((1, 5, 1)), 3, strides=2).ravel()
     array([2., 2., 4., 2., 2.])
     """
-    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = as_gradient(gradient, empty.shape, empty.dtype)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    slopes = as_gradient(gradient, shape, values.dtype)
     shares = slopes / _counts(values, axes)
     return _spread(shares, values, axes)
 
@@ -219,7 +221,8 @@ def l2_pool(
     >>> l2_pool(np.array([3, 4, 0, -2.0]).reshape(1, 4, 1), pool_size=2).ravel()
     array([5., 2.])
     """
-    values, axes, outputs = _prepare(inputs, pool_size, strides, padding)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    outputs = np.empty(shape, values.dtype)
 
     def work(block: _Block) -> None:
         lengths = outputs[block.made]
@@ -246,9 +249,9 @@ def l2_pool_backward(
     >>> l2_pool_backward(np.array([[[10.0]]]), np.array([3, 4.0]).reshape(1, 2, 1), pool_size=2).ravel()
     array([6., 8.])
     """
-    values, axes, empty = _prepare(inputs, pool_size, strides, padding)
-    slopes = as_gradient(gradient, empty.shape, empty.dtype)
-    lengths = _made(outputs, empty.shape, l2_pool, values, pool_size, strides, padding)
+    values, axes, shape = _prepare(inputs, pool_size, strides, padding)
+    slopes = as_gradient(gradient, shape, values.dtype)
+    lengths = _made(outputs, shape, l2_pool, values, pool_size, strides, padding)
     shares = np.divide(slopes, lengths, out=np.zeros_like(slopes), where=lengths != 0)
     results = _spread(shares, values, axes)
     results *= values
@@ -325,8 +328,8 @@ class _Block(NamedTuple):
 
 def _prepare(
     inputs: ArrayLike, pool_size: PerAxis, strides: PerAxis | None, padding: Padding
-) -> tuple[Floats, list[_Axis], Floats]:
-    """The inputs as floats, the movement along every axis, and outputs that are still empty."""
+) -> tuple[Floats, list[_Axis], tuple[int, ...]]:
+    """The inputs as floats, the movement along every axis, and the shape of the outputs."""
     values = _feature_maps(inputs)
     rank, spatial = values.ndim - 2, values.shape[1:-1]
     steps = pool_size if strides is None else strides
@@ -341,7 +344,7 @@ def _prepare(
             )
     befores = [before for before, _ in amounts]
     axes = map(_Axis, sizes, per_axis(steps, rank, "strides"), befores, shape[1:-1])
-    return values, list(axes), np.empty(shape, values.dtype)
+    return values, list(axes), shape
 
 
 def _blocks(values: NDArray, axes: list[_Axis]) -> Iterator[_Block]:
