@@ -545,12 +545,45 @@ def transposed_shape(
         ShapeError: there are not as many values as axes.
     """
     batch, *spatial, _ = _checked_shape(input_shape)
-    rank = len(spatial)
-    added = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding", 0)
+    axes = _transposed_axes(len(spatial), kernel_size, strides, padding, output_padding, dilation_rate)
     outputs = []
-    for axis, (n, k, s, p, extra, d) in enumerate(
+    for axis, (size, geometry) in enumerate(zip(spatial, axes, strict=True)):
+        try:
+            outputs.append(transposed_size(size, *geometry))
+        except SizeError as error:
+            raise SizeError(f"axis {axis}: {error}") from None
+    return (batch, *outputs, as_int(filters, "filters"))
+
+
+def transposed_crops(
+    kernel_size: Sequence[int],
+    strides: PerAxis = 1,
+    padding: Padding = "valid",
+    output_padding: PerAxis | None = None,
+    dilation_rate: PerAxis = 1,
+) -> list[tuple[int, int]]:
+    """The pairs (before, after) that :func:`transposed_crop` gives for every axis.
+
+    >>> transposed_crops((3, 4), strides=2, padding="same")
+    [(0, 1), (1, 1)]
+    """
+    size = as_shape(kernel_size, "kernel_size")
+    axes = _transposed_axes(len(size), size, strides, padding, output_padding, dilation_rate)
+    return [transposed_crop(*geometry) for geometry in axes]
+
+
+def _transposed_axes(
+    rank: int,
+    kernel_size: PerAxis,
+    strides: PerAxis,
+    padding: Padding,
+    output_padding: PerAxis | None,
+    dilation_rate: PerAxis,
+) -> list[tuple[Any, ...]]:
+    """For every axis its kernel size, stride, padding, output padding and dilation."""
+    added = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding", 0)
+    return list(
         zip(
-            spatial,
             per_axis(kernel_size, rank, "kernel_size"),
             per_axis(strides, rank, "strides"),
             split_padding(padding, rank),
@@ -558,12 +591,7 @@ def transposed_shape(
             per_axis(dilation_rate, rank, "dilation_rate"),
             strict=True,
         )
-    ):
-        try:
-            outputs.append(transposed_size(n, k, s, p, extra, d))
-        except SizeError as error:
-            raise SizeError(f"axis {axis}: {error}") from None
-    return (batch, *outputs, as_int(filters, "filters"))
+    )
 
 
 def transposed_macs(input_shape: Sequence[int], kernel_size: PerAxis, filters: int) -> int:

@@ -33,8 +33,7 @@ from cnnlib.sizes import (
     as_int,
     as_shape,
     per_axis,
-    split_padding,
-    transposed_crop,
+    transposed_crops,
     transposed_shape,
 )
 
@@ -159,22 +158,9 @@ def _check_shapes(
             f"{kernel.shape[-1]}; a transposed kernel is (*kernel_size, filters / groups, channels)"
         )
     kernel_size, filters = kernel.shape[:rank], kernel.shape[-2] * as_int(groups, "groups")
-    shape = transposed_shape(
-        inputs.shape, kernel_size, filters, strides, padding, output_padding, dilation_rate
-    )
-    added = (None,) * rank if output_padding is None else per_axis(output_padding, rank, "output_padding", 0)
-    crops = [
-        transposed_crop(k, s, p, extra, d)
-        for k, s, p, extra, d in zip(
-            kernel_size,
-            per_axis(strides, rank, "strides"),
-            split_padding(padding, rank),
-            added,
-            per_axis(dilation_rate, rank, "dilation_rate"),
-            strict=True,
-        )
-    ]
-    return shape, [(before, max(after, 0)) for before, after in crops]
+    geometry = strides, padding, output_padding, dilation_rate
+    shape = transposed_shape(inputs.shape, kernel_size, filters, *geometry)
+    return shape, [(before, max(after, 0)) for before, after in transposed_crops(kernel_size, *geometry)]
 
 
 def overlap_counts(
@@ -228,7 +214,11 @@ def bed_of_nails(inputs: ArrayLike, size: PerAxis) -> NDArray:
 
 
 def bed_of_nails_backward(gradient: ArrayLike, inputs: ArrayLike, size: PerAxis) -> NDArray:
-    """The gradient of :func:`bed_of_nails`: the corner of every block; the zeros came from nowhere."""
+    """The gradient of :func:`bed_of_nails`: the corner of every block; the zeros came from nowhere.
+
+    >>> bed_of_nails_backward(np.arange(6.0).reshape(1, 6, 1), np.zeros((1, 2, 1)), size=3).ravel()
+    array([0., 3.])
+    """
     values, factors = _check_factors(as_floats(inputs, "inputs"), size)
     return as_gradient(gradient, _enlarged(values, factors), values.dtype)[_corners(factors)].copy()
 

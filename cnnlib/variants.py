@@ -87,6 +87,11 @@ def depthwise_conv_backward(
 
     ``gradient`` is (batch, *output, channels · multiplier); the result has the fields ``inputs``, ``kernel``
     and ``bias``, each None where ``needs`` does not name it.
+
+    >>> pairs, kernel = np.array([[1, 10], [2, 20.0]])[None], np.ones((2, 2, 1))
+    >>> depthwise_conv_backward([[[1, 3.0]]], pairs, kernel).kernel[..., 0]
+    array([[ 1., 30.],
+           [ 2., 60.]])
     """
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     groups = _check_depthwise(inputs, kernel)
@@ -155,7 +160,15 @@ def pointwise_conv_backward(
     *,
     needs: Collection[str] = ConvGradients._fields,
 ) -> ConvGradients:
-    """The gradients of :func:`pointwise_conv`: ``inputs``, ``kernel`` (channels, filters) and ``bias``."""
+    """The gradients of :func:`pointwise_conv`: ``inputs``, ``kernel`` (channels, filters) and ``bias``.
+
+    >>> found = pointwise_conv_backward([[[1.0], [2]]], [[[3.0, 4], [5, 6]]], [[10.0], [20]])
+    >>> found.inputs
+    array([[[10., 20.],
+            [20., 40.]]])
+    >>> found.kernel.ravel(), found.bias
+    (array([13., 16.]), array([3.]))
+    """
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     found = conv_backward(gradient, inputs, _as_window(kernel, inputs), needs=needs)
     return found if found.kernel is None else found._replace(kernel=found.kernel.reshape(kernel.shape))
@@ -239,6 +252,14 @@ def separable_conv_backward(
     """The gradients of :func:`separable_conv`, last step first.
 
     ``gradient`` is (batch, *output, filters); what lies between the two steps is computed again.
+
+    >>> row = np.array([[1, 10], [2, 20.0]])[None]
+    >>> found = separable_conv_backward([[[1.0]]], row, np.ones((2, 2, 1)), np.ones((1, 2, 1)))
+    >>> found.depthwise_kernel[..., 0]
+    array([[ 1., 10.],
+           [ 2., 20.]])
+    >>> found.pointwise_kernel.ravel()
+    array([ 3., 30.])
     """
     check_needs(needs, SeparableGradients._fields)
     first = {name: name in needs for name in ("inputs", "depthwise_kernel")}
@@ -495,6 +516,14 @@ def spatially_separable_conv_backward(
     """The gradients of :func:`spatially_separable_conv`, the row's step first.
 
     ``gradient`` is (batch, *output, filters); what lies between the two steps is computed again.
+
+    >>> image = np.array([[1, 2], [3, 4.0]]).reshape(1, 2, 2, 1)
+    >>> found = spatially_separable_conv_backward(np.ones((1, 1, 1, 1)), image, [1, 10.0], [1, -1.0])
+    >>> found.column, found.row
+    (array([-1., -1.]), array([31., 42.]))
+    >>> found.inputs[0, ..., 0]
+    array([[  1.,  -1.],
+           [ 10., -10.]])
     """
     check_needs(needs, SpatiallySeparableGradients._fields)
     padded, amounts, upright, flat = _two_steps(
@@ -619,6 +648,14 @@ def locally_connected_backward(
 
     ``gradient`` is (batch, *output, filters); the fields are ``inputs``, ``kernel`` (*output, *kernel_size,
     channels, filters) and ``bias`` (*output, filters).
+
+    >>> row = np.array([3, 1, 4.0]).reshape(1, 3, 1)
+    >>> found = locally_connected_backward([[[1.0], [2]]], row, np.ones((2, 2, 1, 1)))
+    >>> found.kernel[..., 0, 0]
+    array([[3., 1.],
+           [2., 8.]])
+    >>> found.inputs.ravel(), found.bias.ravel()
+    (array([1., 3., 2.]), array([1., 2.]))
     """
     check_needs(needs, LocallyConnectedGradients._fields)
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")

@@ -24,8 +24,8 @@ from cnnlib.sizes import (
     output_size,
     padding_amounts,
     per_axis,
-    split_padding,
     transposed_crop,
+    transposed_crops,
     transposed_macs,
     transposed_shape,
     transposed_size,
@@ -80,13 +80,11 @@ def problems(draw, sides=SIDES, whole=True):
     return inputs, kernel, {**arguments, "groups": groups}
 
 
-def crops_of(inputs, kernel, arguments):
+def crops_of(kernel, arguments):
     """What is cut off before and after every axis; negative: what is added."""
-    rank = inputs.ndim - 2
-    added = arguments["output_padding"] or (None,) * rank
-    sides = split_padding(arguments["padding"], rank)
-    rows = zip(kernel.shape, arguments["strides"], sides, added, arguments["dilation_rate"], strict=False)
-    return [transposed_crop(*row) for row in rows]
+    return transposed_crops(
+        kernel.shape[:-2], **{name: value for name, value in arguments.items() if name != "groups"}
+    )
 
 
 # --- sizes -----------------------------------------------------------------------------------------
@@ -150,7 +148,7 @@ def test_equals_its_loop_twin(problem):
     gaps = arguments["dilation_rate"]
     covered = [conv_transpose_loops(x, k, arguments["strides"], gaps) for x, k in blocks]
     expected = np.concatenate(covered, -1)
-    crops = crops_of(inputs, kernel, arguments)
+    crops = crops_of(kernel, arguments)
     expected = np.pad(expected, [(0, 0), *((0, max(-after, 0)) for _, after in crops), (0, 0)])
     inside = (slice(b, n - max(a, 0)) for (b, a), n in zip(crops, expected.shape[1:-1], strict=True))
     bias = np.arange(expected.shape[-1], dtype=inputs.dtype)
@@ -180,7 +178,7 @@ def test_same_is_the_transpose_of_same(problem):
     steps, gaps, groups = (arguments[name] for name in ("strides", "dilation_rate", "groups"))
     padding = arguments["padding"]
     if arguments["output_padding"] is not None:  # for even kernels and 0, no `same` has this size
-        padding = [(before, max(after, 0)) for before, after in crops_of(inputs, kernel, arguments)]
+        padding = [(before, max(after, 0)) for before, after in crops_of(kernel, arguments)]
     back = conv(others, kernel, steps, padding, gaps, groups)
     assert back.shape == inputs.shape
     assert np.vdot(back, inputs) == np.vdot(others, outputs)
