@@ -11,7 +11,7 @@ import html
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,8 +26,8 @@ from cnnlib.optimizers import (
     Adam,
     CosineDecay,
     ExponentialDecay,
-    OptionError,
     Optimizer,
+    OptionError,
     PiecewiseConstantDecay,
     as_number,
 )
@@ -187,7 +187,7 @@ class Callback:
         """Before the first epoch."""
 
     def on_epoch_end(self, run: Run, epoch: int, logs: dict[str, float]) -> None:
-        """After each epoch, numbered from 0; ``logs`` has its loss and metrics."""
+        """After each epoch, numbered from 0; ``logs`` has its loss and metrics, and takes more of them."""
 
     def on_train_end(self, run: Run) -> None:
         """After the last epoch."""
@@ -212,15 +212,11 @@ class _Watch(Callback):
         self.patience = as_int(patience, "patience", minimum=0)
         self.min_delta = as_number(min_delta, "min_delta")
         self.sign = -1 if mode == "max" or (mode == "auto" and "accuracy" in monitor) else 1
-        self.on_train_begin_again()
-
-    def on_train_begin_again(self) -> None:
-        """Forget an earlier training."""
         self.best, self.wait = math.inf, 0
 
     def on_train_begin(self, run: Run) -> None:
         """Forget an earlier training."""
-        self.on_train_begin_again()
+        self.best, self.wait = math.inf, 0
 
     def value(self, logs: Mapping[str, float]) -> float:
         """What is watched, so that less is better."""
@@ -323,7 +319,8 @@ class ReduceLROnPlateau(_Watch):
             )
 
     def on_epoch_end(self, run: Run, epoch: int, logs: dict[str, float]) -> None:
-        """Count the epochs since the last improvement, and reduce."""
+        """Count the epochs since the last improvement, and reduce; note the rate that the epoch had."""
+        logs["learning_rate"] = run.optimizer.rate
         if self.resting:
             self.resting -= 1
             self.wait = 0
@@ -424,7 +421,8 @@ def fit(
         callbacks: such as :class:`EarlyStopping` and :class:`ReduceLROnPlateau`.
         augment: such as ``random_shift(2)``, or several of the kind, one after the other.
         shuffle: see the examples in another order in every epoch.
-        seed: for the order and the augmentation; the same seed gives the same result.
+        seed: for the order and the augmentation; the same seed gives the same result, if the model's own
+            chance (first weights, dropout) is settled too, as by ``model.initialize(seed)``.
         verbose: 0 nothing, 1 a bar, 2 a line an epoch; ``auto`` a bar in a terminal or notebook.
 
     Returns:
@@ -441,7 +439,11 @@ def fit(
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     changes = (augment,) if callable(augment) else tuple(augment)
     inputs, targets = _examples(model, x, y, criterion)
-    held_out = None if validation_data is None else _examples(model, *validation_data, criterion)
+    held_out = None
+    if validation_data is not None:
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise OptionError("validation_data is a pair (x, y) of inputs and targets")
+        held_out = _examples(model, *validation_data, criterion)
     rng = np.random.default_rng(seed)
     run, history = Run(model, stepper), History()
     batches = -(-len(inputs) // batch_size)
@@ -466,12 +468,10 @@ def fit(
             if held_out is not None:
                 found = _evaluate(model, *held_out, criterion, batch_size)
                 logs |= {f"val_{name}": value for name, value in found.items()}
-            if any(isinstance(callback, ReduceLROnPlateau) for callback in callbacks):
-                logs["learning_rate"] = stepper.rate
-            history.append(logs)
-            progress.epoch(epoch, logs)
             for callback in callbacks:
                 callback.on_epoch_end(run, epoch, logs)
+            history.append(logs)
+            progress.epoch(epoch, logs)
             if run.stop:
                 break
         for callback in callbacks:
@@ -483,13 +483,49 @@ def train_on_batch(
     model: Model, batch: NDArray, targets: NDArray, optimizer: Optimizer, loss: Loss
 ) -> dict[str, float]:
     """One step of learning: forward, loss, backward, update. Returns the loss and accuracy before it."""
+    skipped = _skipped(model, loss)
     with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told of by fit
         outputs, tape = model.forward(batch, training=True)
-        logs = _measure(loss, targets, outputs)
+        judge, judged = _unbent(skipped, loss, outputs)
+        logs = _measure(judge, judged, targets)
         if math.isfinite(logs["loss"]):
-            _, gradients = model.backward(loss.gradient(targets, outputs), tape)
+            slopes = judge.gradient(targets, judged)
+            rules = {skipped: lambda gradient, *_: gradient} if skipped else None
+            _, gradients = model.backward(slopes, tape, rules=rules)
             optimizer.apply(_flat(gradients), _learned(model))
     return logs
+
+
+#: Activations at the end of a network that are computed together with these losses.
+TOGETHER = {
+    "softmax": ("sparse_categorical_crossentropy", "categorical_crossentropy"),
+    "sigmoid": ("binary_crossentropy",),
+}
+
+
+def _skipped(model: Model, loss: Loss) -> str | None:
+    """The last activation, if loss and gradient are better computed from the scores before it.
+
+    A probability of 1e-9 is as wrong as one of 1e-7 to a loss that keeps probabilities from 0, and its
+    gradient is none; scores know better. Keras, too, looks behind a softmax or sigmoid at the end.
+    """
+    last = model.outputs[0].layer
+    name = str(getattr(last, "activation", None))
+    if loss.from_logits or loss.name not in TOGETHER.get(name, ()) or getattr(last, "axis", -1) != -1:
+        return None
+    alike = [call for call in model.calls if getattr(call.layer, "activation", None) == name]
+    return name if len(alike) == 1 else None
+
+
+def _unbent(activation: str | None, loss: Loss, outputs: NDArray) -> tuple[Loss, NDArray]:
+    """The loss and what it judges: the outputs, or scores that ``activation`` would turn into them."""
+    if activation is None:
+        return loss, outputs
+    smallest = np.finfo(outputs.dtype).tiny
+    scores = np.log(np.maximum(outputs, smallest))
+    if activation == "sigmoid":
+        scores -= np.log(np.maximum(1 - outputs, smallest))
+    return replace(loss, from_logits=True), scores
 
 
 def evaluate(
@@ -512,14 +548,14 @@ def evaluate(
 def _evaluate(
     model: Model, inputs: NDArray, targets: NDArray, loss: Loss, batch_size: int
 ) -> dict[str, float]:
-    totals = _Totals()
+    totals, skipped = _Totals(), _skipped(model, loss)
     for start in range(0, len(inputs), batch_size):
         batch, wanted = (array[start : start + batch_size] for array in (inputs, targets))
-        totals.add(_measure(loss, wanted, model(batch)), len(batch))
+        totals.add(_measure(*_unbent(skipped, loss, model(batch)), wanted), len(batch))
     return totals.means()
 
 
-def _measure(loss: Loss, targets: NDArray, outputs: NDArray) -> dict[str, float]:
+def _measure(loss: Loss, outputs: NDArray, targets: NDArray) -> dict[str, float]:
     """The numbers that are noted of a batch."""
     logs = {"loss": loss(targets, outputs)}
     if loss.classifies:
@@ -630,13 +666,18 @@ class _Bar(_Progress):
         super().__init__(epochs, speaks=False)
         self.batches = batches
         self.held_out = ""
-        self.bar = tqdm(total=epochs * batches, file=sys.stdout, unit="batch", mininterval=0.2, ncols=100)
+        self.bar = tqdm(
+            total=epochs * batches,
+            file=sys.stdout,
+            mininterval=0.2,
+            bar_format="{desc} {percentage:3.0f}% {bar:16} {n_fmt}/{total_fmt} {elapsed}{postfix}",
+        )
 
     def __exit__(self, *_: object) -> None:
         self.bar.close()
 
     def batch(self, epoch: int, totals: _Totals) -> None:
-        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
+        self.bar.set_description_str(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
         self.bar.set_postfix_str(_line(totals.means()) + self.held_out, refresh=False)
         self.bar.update()
 
