@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,13 +63,19 @@ def to_keras(model: Model) -> Any:
     twins: dict[Layer, list[Any]] = {}
     tensors = {node: keras().Input(node.shape[1:], name=_input_name(node)) for node in model.inputs}
     for call in model.calls:
-        if call.layer not in twins:
-            twins[call.layer] = _twins(call.layer)
         given = [tensors[node] for node in call.inputs]
         made: Any = given if call.takes_list else given[0]
         try:
+            if call.layer not in twins:
+                twins[call.layer] = _twins(call.layer)
             for twin in twins[call.layer]:
+                if getattr(twin, "sized", False) and None in made.shape[1:-1]:
+                    raise BridgeError(
+                        f"padding {getattr(call.layer, 'padding', '')!r} needs inputs of known size"
+                    )
                 made = twin(made)
+        except BridgeError as error:
+            raise BridgeError(f"{call.layer.label}: {error}") from None
         except (ValueError, TypeError, NotImplementedError) as error:
             raise BridgeError(f"{call.layer.label}: Keras refuses it: {_first_line(error)}") from None
         several = made if isinstance(made, (list, tuple)) else [made]
@@ -94,7 +101,7 @@ def _twins(layer: Layer) -> list[Any]:
         if kind.__name__ in TWINS:
             return TWINS[kind.__name__](layer)
     if not hasattr(keras().layers, type(layer).__name__):
-        raise BridgeError(f"{layer.label}: Keras has no such layer, and none is put together here")
+        raise BridgeError("Keras has no such layer, and none is put together here")
     return [_same(layer)]
 
 
@@ -110,10 +117,13 @@ def _same(layer: Layer, **changes: Any) -> Any:
     return kind(**(arguments | changes))
 
 
-def _custom(layer: Layer, function: Callable[..., Tensor], name: str | None = None) -> Any:
+def _custom(
+    layer: Layer, function: Callable[..., Tensor], name: str | None = None, sized: bool = False
+) -> Any:
     """A Keras layer that applies a function to tensors (inputs, *weights).
 
-    It has the weights and the name of ours, unless it gets a name of its own and has none.
+    It has the weights and the name of ours, unless it gets a name of its own and has none. One that is
+    ``sized`` needs to know the size of its inputs.
     """
     shapes = {} if name else layer.weight_shapes
 
@@ -124,7 +134,7 @@ def _custom(layer: Layer, function: Callable[..., Tensor], name: str | None = No
                 self.add_weight(name=key, shape=shape, trainable=key in layer.LEARNED)
                 for key, shape in shapes.items()
             ]
-            self.built = True
+            self.built, self.sized = True, sized
 
         def call(self, inputs: Any) -> Any:
             return function(inputs, *self.arrays)
@@ -136,8 +146,6 @@ def _custom(layer: Layer, function: Callable[..., Tensor], name: str | None = No
 def _padded(layer: Any, inputs: Tensor, size: Any, filling: float = 0, mode: str = "constant") -> Tensor:
     """The inputs, padded as ``layer`` wants it for windows of this size."""
     spatial = tuple(inputs.shape[1:-1])
-    if None in spatial:
-        raise BridgeError(f"{layer.label}: padding {layer.padding!r} needs inputs of known size")
     dilation = getattr(layer, "dilation_rate", 1)
     amounts = amounts_for(spatial, size, layer.strides, layer.padding, dilation)
     if mode == "constant":
@@ -162,7 +170,7 @@ def _conv(layer: Any) -> list[Any]:
     def pad(inputs: Tensor) -> Tensor:
         return _padded(layer, inputs, layer.kernel_size, value, mode)
 
-    before = _custom(layer, pad, f"{layer.name}_pad")
+    before = _custom(layer, pad, f"{layer.name}_pad", sized=True)
     if not thinned:
         return [before, _same(layer, padding="valid")]
     places = (slice(None), *(slice(None, None, step) for step in layer.strides))
@@ -193,7 +201,7 @@ def _conv_transpose(layer: Any) -> list[Any]:
         _, spare = sizes.transposed_crop(size, step, "valid", None, dilation)  # what Keras adds by itself
         crops.append((before, after - spare))
     if min(map(min, crops)) < 0:
-        raise BridgeError(f"{layer.label}: Keras cannot add {crops} to its outputs")
+        raise BridgeError(f"Keras cannot crop its outputs by {crops}")
     crop = _crop_layer(rank, crops, name=f"{layer.name}_crop")
     return [_same(layer, padding="valid", output_padding=None), crop]
 
@@ -225,13 +233,15 @@ def _locally_connected(layer: Any) -> list[Any]:
         sums = sums if bias is None else sums + bias
         return sums if layer.activation is None else keras().activations.get(layer.activation)(sums)
 
-    return [_custom(layer, connect)]
+    return [_custom(layer, connect, sized=True)]
 
 
 def _max_pooling(layer: Any) -> list[Any]:
     if layer.padding in ("valid", "same"):
         return [_same(layer)]
-    before = _custom(layer, lambda x: _padded(layer, x, layer.pool_size, -np.inf), f"{layer.name}_pad")
+    before = _custom(
+        layer, lambda x: _padded(layer, x, layer.pool_size, -np.inf), f"{layer.name}_pad", sized=True
+    )
     return [before, _same(layer, padding="valid")]
 
 
@@ -250,12 +260,16 @@ def _average_pooling(layer: Any) -> list[Any]:
     def mean(inputs: Tensor) -> Tensor:
         return _window_sums(layer, inputs) / _window_sums(layer, keras().ops.ones_like(inputs))
 
-    return [_custom(layer, mean)]
+    return [_custom(layer, mean, sized=True)]
 
 
 def _l2_pooling(layer: Any) -> list[Any]:
     ops = keras().ops
-    return [_custom(layer, lambda inputs: ops.sqrt(_window_sums(layer, ops.square(inputs))))]
+
+    def length(inputs: Tensor) -> Tensor:
+        return ops.sqrt(_window_sums(layer, ops.square(inputs)))
+
+    return [_custom(layer, length, sized=True)]
 
 
 def _pooling_with_switches(layer: Any) -> list[Any]:
@@ -275,7 +289,7 @@ def _pooling_with_switches(layer: Any) -> list[Any]:
         places = places // channels
         return [pooled, (places // wide - shift[0]) * width + places % wide - shift[1]]
 
-    return [_custom(layer, pool)]
+    return [_custom(layer, pool, sized=True)]
 
 
 def _unpooling(layer: Any) -> list[Any]:
@@ -389,7 +403,8 @@ def _our_layer(theirs: Any) -> Layer:
     kind = layers.LAYERS.get(type(theirs).__name__)
     if kind is None:
         raise BridgeError(f"{label}: there is no such layer here")
-    config = theirs.get_config() | {"dtype": theirs.variable_dtype}
+    with warnings.catch_warnings(action="ignore"):  # of functions without a name, which are refused below
+        config = theirs.get_config() | {"dtype": theirs.variable_dtype}
     known = {field.name for field in dataclasses.fields(kind)} | {"trainable"}
     arguments = {}
     for key, value in config.items():
