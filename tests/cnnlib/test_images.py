@@ -11,8 +11,9 @@ import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from PIL import Image
 
-from cnnlib.errors import MissingExtraError, ShapeError, SizeError
+from cnnlib.errors import DtypeError, MissingExtraError, ShapeError, SizeError
 from cnnlib.images import (
     LUMA,
     PHOTOGRAPHS,
@@ -20,6 +21,7 @@ from cnnlib.images import (
     crop,
     handwritten_digits,
     photograph,
+    resize,
     to_floats,
     to_pixels,
     train_test_split,
@@ -179,3 +181,43 @@ def test_splits_of_other_seeds_differ_and_are_shuffled():
 def test_a_split_that_cannot_be_is_refused(inputs, labels, test_size, error, words):
     with pytest.raises(error, match=words):
         train_test_split(inputs, labels, test_size)
+
+
+# -- resizing -------------------------------------------------------------------------------------------
+
+
+@given(
+    hnp.arrays(
+        np.float32, st.tuples(st.integers(1, 20), st.integers(1, 20)), elements=st.floats(-99, 99, width=32)
+    ),
+    st.integers(1, 30),
+    st.integers(1, 30),
+)
+def test_resizing_is_pillows(image, height, width):
+    """Larger or smaller, along each axis by itself."""
+    theirs = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+    assert np.allclose(resize(image, height, width), theirs, atol=1e-3)
+
+
+def test_resizing_keeps_what_it_may():
+    picture = photograph("cat")[:40, :30]
+    assert np.array_equal(resize(picture, 40, 30), picture)  # the same size: every weight is 0 or 1
+    assert np.allclose(resize(np.full((7, 5, 3), 9.0), 11, 2), 9)
+    assert resize(picture, 12, 13).dtype == np.float32
+    assert resize(picture.astype(float), 12, 13).dtype == np.float64
+    assert np.allclose(resize(picture[:, ::-1], 20, 10)[:, ::-1], resize(picture, 20, 10), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "error", "words"),
+    [
+        (np.zeros(5), (2, 2), ShapeError, r"this has shape \(5,\)"),
+        (np.zeros((0, 5)), (2, 2), ShapeError, r"this has shape \(0, 5\)"),
+        (np.zeros((4, 5)), (0, 2), SizeError, "height must be a whole number of at least 1, not 0"),
+        (np.zeros((4, 5)), (2, 2.5), SizeError, "width must be a whole number of at least 1, not 2.5"),
+        (np.zeros((4, 5), complex), (2, 2), DtypeError, "dtype complex128"),
+    ],
+)
+def test_resizing_what_is_no_picture(image, size, error, words):
+    with pytest.raises(error, match=words):
+        resize(image, *size)
