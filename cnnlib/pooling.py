@@ -342,8 +342,7 @@ def _prepare(
                 f"axis {axis}: padding {pair} leaves a window of {size} without any input; "
                 f"pad by less than {size} on each side"
             )
-    befores = [before for before, _ in amounts]
-    axes = map(_Axis, sizes, per_axis(steps, rank, "strides"), befores, shape[1:-1])
+    axes = map(_Axis, sizes, per_axis(steps, rank, "strides"), [before for before, _ in amounts], shape[1:-1])
     return values, list(axes), shape
 
 
