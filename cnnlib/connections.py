@@ -316,10 +316,11 @@ def equivariance(
     steps = [round(Fraction(a) / (f.stride or 1)) for a, f in zip(amounts, fields, strict=True)]
     difference = np.abs(moved - shift(before, steps, mode)).max(axis=(0, -1), initial=0)
     inside = np.ones(difference.shape, bool)
-    for axis, (a, field, n) in enumerate(zip(amounts, fields, spatial, strict=True)):
+    for axis, (a, step, field, n) in enumerate(zip(amounts, steps, fields, spatial, strict=True)):
         first = np.arange(difference.shape[axis]) * float(field.stride) + field.offset
         last = first + (n if field.size is None else field.size) - 1
-        seen = (first >= max(a, 0)) & (last <= n - 1 + min(a, 0))
+        there = step * float(field.stride)  # how far away the output that is compared with it was
+        seen = (first >= max(a, there, 0)) & (last <= n - 1 + min(a, there, 0))
         inside &= seen.reshape(-1, *(1,) * (len(spatial) - 1 - axis))
     return Equivariance(difference, inside, float(np.abs(before).max(initial=0)))
 

@@ -261,7 +261,7 @@ class _Reach:
 
     @property
     def field(self) -> ReceptiveField:
-        """The three numbers: the largest size where neighbours differ, and the least offset."""
+        """The three numbers: the largest size where neighbours differ, and the first pixel that any sees."""
         seen = [pair for pair in self.ranges if pair]
         return ReceptiveField(
             size=max((last - first + 1 for first, last in seen), default=0),
@@ -293,7 +293,7 @@ def receptive_field(
 
     Returns:
         size, stride and offset in pixels. Where layers enlarge the image, neighbouring outputs may see more
-        and less: the size is then the largest, the offset the least, the stride a fraction.
+        and less: the size is then the largest, the offset that of the first, the stride may be a fraction.
 
     >>> receptive_field([Window(3), Window(3), Window(3)])          # three layers of width 3
     ReceptiveField(size=7, stride=1, offset=0)
@@ -506,7 +506,6 @@ def inputs_seen(
     needed: dict[Hashable, set[int]] = {image: set()}
     needed.update({p.step.name: set() for p in placed})
     needed[name] = {index}
-    everything = {p.step.name for p in placed if p.whole}
     for step, slide, inputs, _, whole in reversed(placed):
         wanted = needed[step.name]
         if wanted and whole and inputs is not None:
@@ -515,7 +514,7 @@ def inputs_seen(
             seen = {place for output in wanted for place in slide.sees(output)}
             wanted = {place for place in seen if 0 <= place < (inputs or 0)}  # the rest is padding
         for source in step.inputs or (image,):
-            needed[source] |= {0} if wanted and source in everything else wanted
+            needed[source] |= wanted
     return tuple(sorted(needed[image]))
 
 

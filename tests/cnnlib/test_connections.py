@@ -195,6 +195,16 @@ def test_stride_keeps_only_its_own_multiples(stride):
         assert (moved.error_inside == 0) == (amount % stride == 0), (stride, amount)
 
 
+@given(st.integers(-7, 7), st.integers(0, 3), st.integers(37, 40))
+def test_between_its_multiples_a_stride_is_off_by_the_rest(amount, before, size):
+    """On a ramp the difference is the distance, in pixels, to the nearest multiple of the stride."""
+    ramp = np.arange(100.0, 100 + size).reshape(1, size, 1)
+    window = Window(1, 4, ((before, 0),))
+    moved = equivariance(lambda x: pad(x, [(before, 0)])[:, ::4], [window], ramp, amount)
+    assert moved.error_inside == min(amount % 4, -amount % 4)
+    assert moved.inside.sum() >= 6
+
+
 def test_a_stack_is_measured_by_its_own_stride():
     def network(x):
         return max_pool(np.maximum(conv(max_pool(x, 2), KERNEL, padding="same"), 0), 2)
