@@ -173,8 +173,8 @@ def local_response_normalization(
         inputs: array (batch, ..., channels).
         depth_radius: how many channels on each side are neighbours: n = 2 depth_radius + 1 in all.
         bias, alpha, beta: as in TensorFlow, see below.
-        alpha_over_n: divide ``alpha`` by n, as Caffe, PyTorch and ONNX do. TensorFlow takes alpha as it is, and
-            so does the formula in the paper; 10⁻⁴ means five times less to the former.
+        alpha_over_n: divide ``alpha`` by n, as Caffe, PyTorch and ONNX do. TensorFlow and the formula in the
+            paper take it as it is.
 
     Returns:
         array of the same shape: inputs / (bias + alpha Σ inputs²)^beta, the sum over the neighbours.

@@ -342,8 +342,8 @@ def _prepare(
                 f"axis {axis}: padding {pair} leaves a window of {size} without any input; "
                 f"pad by less than {size} on each side"
             )
-    axes = map(_Axis, sizes, per_axis(steps, rank, "strides"), [before for before, _ in amounts], shape[1:-1])
-    return values, list(axes), shape
+    moves = zip(sizes, per_axis(steps, rank, "strides"), amounts, shape[1:-1], strict=True)
+    return values, [_Axis(size, step, before, places) for size, step, (before, _), places in moves], shape
 
 
 def _blocks(values: NDArray, axes: list[_Axis]) -> Iterator[_Block]:
