@@ -187,19 +187,17 @@ def test_pointwise_gradients_by_differences(check_gradients, rng):
 @pytest.mark.keras
 @pytest.mark.parametrize("rank", [1, 2])
 @pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2), (1, 3)])
-def test_depthwise_and_separable_equal_keras(rank, strides, dilation, rng):
-    ops = keras().ops
-    for kernel_size, multiplier, padding in itertools.product((1, 2, 3), (1, 2), ("valid", "same")):
-        inputs = rng.normal(size=(2, *(9, 8)[:rank], 3)).astype(np.float32)
-        each = rng.normal(size=(*[kernel_size] * rank, 3, multiplier)).astype(np.float32)
-        across = rng.normal(size=(*[1] * rank, 3 * multiplier, 4)).astype(np.float32)
+def test_depthwise_and_separable_equal_keras(rank, strides, dilation):
+    ops, ones = keras().ops, (1,) * rank
+    for size, multiplier, padding in itertools.product((1, 2, 3), (1, 2), ("valid", "same")):
+        inputs, each, across = whole(
+            size, (2, *(9, 8)[:rank], 3), (*(size,) * rank, 3, multiplier), (*ones, 3 * multiplier, 4)
+        )
         geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation}
         theirs = ops.depthwise_conv(inputs, each, **geometry)
-        np.testing.assert_allclose(depthwise_conv(inputs, each, **geometry), theirs, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(depthwise_conv(inputs, each, **geometry), theirs)
         theirs = ops.separable_conv(inputs, each, across, **geometry)
-        np.testing.assert_allclose(
-            separable_conv(inputs, each, across, **geometry), theirs, rtol=0, atol=3e-5
-        )
+        np.testing.assert_array_equal(separable_conv(inputs, each, across, **geometry), theirs)
 
 
 # --- shuffling -------------------------------------------------------------------------------------
