@@ -334,6 +334,42 @@ def _channel_shuffle(layer: Any) -> list[Any]:
     return [_custom(layer, shuffle)]
 
 
+def _subsampling(layer: Any) -> list[Any]:
+    """LeNet-5's pooling: the sum over each window, times a coefficient, plus a bias."""
+
+    def subsample(inputs: Tensor, coefficient: Tensor, bias: Tensor) -> Tensor:
+        means = tensorflow().nn.avg_pool2d(inputs, layer.pool_size, layer.pool_size, "VALID")
+        return means * layer.pool_size**2 * coefficient + bias
+
+    return [_custom(layer, subsample)]
+
+
+def _partial_conv(layer: Any) -> list[Any]:
+    """LeNet-5's C3: a convolution for every filter, of the maps that it sees."""
+    ops = keras().ops
+
+    def connect(inputs: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+        maps, first = [], 0
+        for seen in layer.table:
+            weights = kernel[:, :, first : first + len(seen), None]
+            maps.append(ops.conv(ops.take(inputs, list(seen), axis=-1), weights, padding="valid"))
+            first += len(seen)
+        return ops.concatenate(maps, axis=-1) + bias
+
+    return [_custom(layer, connect)]
+
+
+def _radial_basis(layer: Any) -> list[Any]:
+    """LeNet-5's outputs: squared distances."""
+    ops = keras().ops
+    return [_custom(layer, lambda inputs, codes: ops.sum((inputs[:, :, None] - codes) ** 2, axis=1))]
+
+
+def _scaled_tanh(layer: Any) -> list[Any]:
+    """LeNet-5's squashing function."""
+    return [_custom(layer, lambda inputs: layer.amplitude * keras().ops.tanh(layer.slope * inputs))]
+
+
 #: Layers whose twin is not simply Keras' layer of the same name and arguments.
 TWINS: dict[str, Callable[[Any], list[Any]]] = {
     "Conv": _conv,
@@ -348,6 +384,10 @@ TWINS: dict[str, Callable[[Any], list[Any]]] = {
     "L2Pooling": _l2_pooling,
     "LocalResponseNormalization": _local_response_normalization,
     "ChannelShuffle": _channel_shuffle,
+    "Subsampling2D": _subsampling,
+    "PartialConv2D": _partial_conv,
+    "RadialBasis": _radial_basis,
+    "ScaledTanh": _scaled_tanh,
     "ZeroPadding1D": lambda layer: [_same(layer, padding=layer.amounts[0])],
     "Cropping1D": lambda layer: [_same(layer, cropping=layer.amounts[0])],
     "UpSampling1D": lambda layer: [_same(layer, size=layer.size[0])],

@@ -323,6 +323,7 @@ def test_lenet5_of_1998():
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: zoo.lenet5(scores=True),
         lambda: zoo.alexnet((67, 67, 3), 7, towers=1),
         lambda: zoo.zfnet((96, 96, 3), 7, filters=(48, 24, 12)),
         lambda: zoo.vgg11((32, 32, 3), 7),
@@ -332,7 +333,7 @@ def test_lenet5_of_1998():
         lambda: in_doubles(zoo.segnet((50, 33, 3), 5, SMALL)),
         lambda: zoo.unet((32, 48, 3), 3, padding="same", filters=4),
     ],
-    ids=["alexnet", "zfnet", "vgg11", "nin", "resnet34", "segnet", "segnet-odd", "unet"],
+    ids=["lenet5", "alexnet", "zfnet", "vgg11", "nin", "resnet34", "segnet", "segnet-odd", "unet"],
 )
 def test_networks_taken_to_keras(make):
     ours = make()
