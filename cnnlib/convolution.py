@@ -23,7 +23,7 @@ from cnnlib.windows import sliding_windows
 #: The windows that are laid out side by side for one matrix product, in bytes: about a core's cache.
 BLOCK_BYTES = 1 << 20
 #: … but never fewer than this many, so that a deep kernel is not read anew for every few places.
-BLOCK_PLACES = 256
+BLOCK_PLACES = 512
 #: Groups are merged until their filters fill so many columns; more would mean more zeros than it saves.
 MERGED_WIDTH = 16
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
