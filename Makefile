@@ -11,8 +11,8 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 VENV := $(CURDIR)/.venv
 RUN := "$(VENV)/bin/python"
 PORT ?= 8000
-# JupyterLab refuses to run as root unless told; grading/lab keeps its question about news off the first cell.
-LAB = JUPYTER_CONFIG_PATH="$(CURDIR)/grading/lab" $(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
+# JupyterLab refuses to run as root unless told; grading/jupyter keeps its question about news off the first cell.
+LAB = JUPYTER_CONFIG_PATH="$(CURDIR)/grading/jupyter" $(RUN) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # The environment's own tools come first (nbgrader calls alembic by name), and whatever tools like to
 # remember between runs stays in this folder.

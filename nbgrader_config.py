@@ -17,8 +17,9 @@ root = Path(__file__).resolve().parent
 # Relative where it can be: nbgrader reads an absolute folder as a pattern.
 folder = Path(os.path.relpath(root / os.environ.get("COURSE_CLASS", "class"), root))
 
-# The late policy below is our own class; plain `nbgrader` must find it too.
+# Classes of our own are named below; plain `nbgrader` must find them too.
 sys.path.insert(0, str(root))
+from grading.config import use_sandbox  # noqa: E402
 
 # Plain `nbgrader` may be the first command of all: the gradebook needs its folder, and is made by `alembic`,
 # which nbgrader calls by name and which lies beside this Python, on PATH or not.
@@ -57,6 +58,16 @@ c.Execute.record_timing = False
 c.Execute.shutdown_kernel = "immediate"
 # The kernel of this environment, whatever the student's notebook names.
 c.Execute.kernel_name = "python3"
+# … and where this machine can, one in a sandbox, which the tests never enter (grading/trusted.py).
+use_sandbox(c, root)
+c.Sandbox.memory_mib = 3072
+c.Sandbox.cpu_seconds = 600
+c.Sandbox.processes = 128
+c.Sandbox.disk_mib = 256
+# One call of a student's function, one cell's output, a whole submission.
+c.TrustedExecute.call_seconds = 20
+c.Bounded.output_kib = 1024
+c.Bounded.seconds = 600
 # nbgrader gives nothing for a test cell with output on stderr. What is written there past Python (TensorFlow
 # does so) reaches the cell sometimes before and sometimes after its end; marks would depend on chance, so
 # leave it out. And kernels greet with a warning about their transport, which is this machine alone.

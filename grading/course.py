@@ -37,7 +37,7 @@ ENVIRONMENT = {
 }
 
 #: What would let a person's own settings into the grading.
-UNWANTED = ("JUPYTER_PATH", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONINSPECT")
+UNWANTED = ("PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONINSPECT")
 
 _NAME = re.compile(r"[\w@-][\w.@-]*")
 _PATTERN = set("*?[](){}+|^$\\")
@@ -162,6 +162,7 @@ class Course:
             # nbgrader calls `alembic` by name.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "COURSE_CLASS": str(self.folder),
+            "JUPYTER_PATH": str(Path(__file__).with_name("jupyter")),  # the kernels in the sandbox
             "JUPYTER_CONFIG_DIR": str(here / "jupyter"),
             "JUPYTER_DATA_DIR": str(here / "jupyter" / "data"),
             "JUPYTER_RUNTIME_DIR": str(here / "jupyter" / "runtime"),

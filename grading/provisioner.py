@@ -32,6 +32,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from grading import sandbox
 from grading.course import ENVIRONMENT, ROOT
+from grading.limits import Limits
 
 #: The name under which kernelspecs ask for it, and the variable that tells where a warm start waits.
 NAME, VARIABLE = "course-sandbox", "COURSE_WARM"
@@ -256,15 +257,16 @@ def _copy_files(source: Path | None, target: Path, most: int) -> None:
 
 
 _own: WarmStart | None = None
-_limits = sandbox.Limits()
+_limits = Limits()
+_sources = ROOT / "solutions"
 
 
-def limits() -> sandbox.Limits:
+def limits() -> Limits:
     """What a kernel may use."""
     return _limits
 
 
-def set_limits(new: sandbox.Limits) -> None:
+def set_limits(new: Limits) -> None:
     """Change what kernels that start from now on may use."""
     global _limits  # noqa: PLW0603  # one setting for all kernels of the process
     _limits = new
@@ -277,24 +279,17 @@ def address() -> str:
     if named:
         return named
     if _own is None:
-        _own = WarmStart([*ALWAYS, "keras"])
+        notebooks = sorted(_sources.rglob("*.ipynb"))
+        _own = WarmStart(modules_for([file.read_text(encoding="utf-8") for file in notebooks]))
     return _own.address
 
 
-def register() -> None:
-    """Make the provisioner known to Jupyter in this process, without any package's entry points."""
+def register(sources: Path = _sources) -> None:
+    """Make the provisioner known to Jupyter in this process, without any package's entry points.
+
+    ``sources`` is where the notebooks lie that tell what to import ahead.
+    """
+    global _sources  # noqa: PLW0603  # one for the process
+    _sources = sources
     entry = EntryPoint(NAME, f"{__name__}:SandboxProvisioner", KernelProvisionerFactory.GROUP_NAME)
     KernelProvisionerFactory.instance().provisioners[NAME] = entry
-
-
-def write_kernelspec(folder: Path) -> None:
-    """Write the kernelspec ``course`` into a folder of kernelspecs."""
-    place = folder / "kernels" / "course"
-    place.mkdir(parents=True, exist_ok=True)
-    about = {
-        "argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "Python 3 in the course's sandbox",
-        "language": "python",
-        "metadata": {"kernel_provisioner": {"provisioner_name": NAME, "config": {}}},
-    }
-    (place / "kernel.json").write_text(json.dumps(about, indent=1))

@@ -11,17 +11,16 @@ rights to become nobody instead.
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from grading.errors import GradingError
+from grading.limits import Limits
 
 #: Where a kernel finds the sockets that it talks through, its files and its home.
 RUN, HOME = "/run/course", "/home/student"
@@ -106,18 +105,6 @@ _FORBIDDEN = [
     "sethostname",
     "setdomainname",
 ]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one submission may use at most."""
-
-    memory_mib: int = 3072
-    cpu_seconds: int = 600
-    processes: int = 128
-    files: int = 512
-    disk_mib: int = 256
-    file_mib: int = 128
 
 
 class SandboxError(GradingError):
@@ -306,8 +293,3 @@ def filter_calls() -> bool:
     calls.add_rule(no, "ioctl", seccomp.Arg(1, masked, 0xFFFFFFFF, 0x5412))  # TIOCSTI
     calls.load()
     return True
-
-
-def as_json(limits: Limits) -> str:
-    """The limits as text, for the way through a socket."""
-    return json.dumps(asdict(limits))

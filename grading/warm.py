@@ -22,6 +22,7 @@ import traceback
 from typing import Any
 
 from grading import sandbox
+from grading.limits import Limits
 
 
 def serve(listener: socket.socket, life: int) -> None:
@@ -85,7 +86,7 @@ def _become(request: dict[str, Any], connection: socket.socket) -> None:
         os.dup2(log, 2)
         connection.close()
         os.closerange(3, 1024)
-        sandbox.enter(request["place"], sandbox.Limits(**request["limits"]))
+        sandbox.enter(request["place"], Limits(**request["limits"]))
         shutil.copytree(f"{sandbox.RUN}/me/files", sandbox.HOME, dirs_exist_ok=True)
         os.environ.update(request.get("environment", {}))
         os.chdir(sandbox.HOME)

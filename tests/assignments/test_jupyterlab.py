@@ -44,7 +44,7 @@ def jupyterlab(desk, root, tmp_path_factory) -> Iterator[str]:
     command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     environment = os.environ | {name: str(home / name.lower()) for name in places}
-    environment["JUPYTER_CONFIG_PATH"] = str(root / "grading" / "lab")  # as `make lab` does
+    environment["JUPYTER_CONFIG_PATH"] = str(root / "grading" / "jupyter")  # as `make lab` does
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     log = home / "log"
     with log.open("w") as output:

@@ -12,7 +12,6 @@ import sqlite3
 import subprocess
 import sys
 from datetime import datetime
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -323,15 +322,34 @@ def test_a_reason_is_not_another_students(klass, monkeypatch) -> None:
     assert "no reason given" in problems["oli"]
 
 
-def test_nothing_outside_the_class_is_touched(klass) -> None:
-    """The student's code sees a home for settings inside the class folder, and leaves nothing elsewhere."""
-    names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
-    report = f"import json, os\nprint(json.dumps({{name: os.environ[name] for name in {names}}}))"
-    klass.hand_in("kit", size=report)
+def test_the_code_of_a_submission_sees_nothing_of_this_machine(klass) -> None:
+    """A home of its own, no network, no other process, nothing of the class or of the solutions."""
+    klass.hand_in(
+        "kit",
+        size="import json, os, socket\n"
+        "def tried(what, *arguments):\n"
+        "    try:\n"
+        "        return repr(what(*arguments))\n"
+        "    except OSError as error:\n"
+        "        return type(error).__name__\n"
+        "print(json.dumps({\n"
+        "    'home': os.environ['HOME'], 'here': os.getcwd(), 'me': os.getpid(),\n"
+        "    'processes': [p for p in os.listdir('/proc') if p.isdigit()],\n"
+        f"    'class': tried(os.listdir, {str(klass.course.folder)!r}),\n"
+        f"    'solutions': tried(os.listdir, {str(klass.root)!r}),\n"
+        "    'written': tried(open, '/usr/here', 'w'),\n"
+        "    'network': tried(socket.create_connection, ('127.0.0.1', 9), 1),\n"
+        "}))",
+    )
     run.autograde(klass.course, klass.name, ["kit"])
     graded = nbformat.read(klass.course.autograded / "kit" / klass.name / "tiny.ipynb", as_version=4)
-    shown = json.loads(next(c for c in graded.cells if c.id == "size").outputs[0].text)
-    assert all(Path(place).is_relative_to(klass.course.folder) for place in shown.values()), shown
+    seen = json.loads(next(c for c in graded.cells if c.id == "size").outputs[0].text)
+    assert seen["home"] == seen["here"] == "/home/student"
+    assert seen["me"] == 1
+    assert seen["processes"] == ["1"]
+    assert seen["class"] == seen["solutions"] == "FileNotFoundError"
+    assert seen["written"] == "OSError"
+    assert seen["network"] == "OSError"
     there = {p.name for p in klass.root.iterdir()}
     assert there == {"nbgrader_config.py", "solutions", "exercises", "class"}
 
