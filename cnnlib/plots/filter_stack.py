@@ -236,7 +236,7 @@ def volumes(input_shape: Sequence[int], layers: Sequence[tuple[PerAxis, int]], m
         room = max(part.breadth, 0.42 * unit)  # for the label
         start = left + (room - part.breadth) / 2
         for y in top:
-            _box(axes, start, y, part)
+            oblique_box(axes, start, y, part.size, part.colour)
         if index:
             _arrow(axes, end, start)
         end = start + part.breadth
@@ -383,16 +383,22 @@ def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
     )
 
 
-def _box(axes: Axes, left: float, top: float, part: _Volume) -> None:
-    """A box in oblique projection: channels to the right, height down, width slanting backwards."""
-    height, width, channels = part.size
+def oblique_box(axes: Axes, left: float, top: float, size: Sequence[float], colour: str) -> None:
+    """A box in oblique projection: channels to the right, height down, width slanting backwards.
+
+    Args:
+        left, top: of what it covers, in an axes with y downwards.
+        size: (height, width, channels) in the units of the axes.
+        colour: its name in :data:`cnnlib.plots.style.COLOURS`.
+    """
+    height, width, channels = size
     back = SLANT * width
     front = [(0, back), (channels, back), (channels, back + height), (0, back + height)]
     side = [(channels, back), (channels + back, 0), (channels + back, height), (channels, back + height)]
     lid = [(0, back), (back, 0), (channels + back, 0), (channels, back)]
     for face, opacity in ((front, 0.75), (side, 0.45), (lid, 0.2)):
         points = [(left + x, top + y) for x, y in face]
-        fill = (COLOURS[part.colour], opacity)
+        fill = (COLOURS[colour], opacity)
         axes.add_patch(Polygon(points, facecolor=fill, edgecolor=COLOURS["ink"], linewidth=0.7))
 
 
