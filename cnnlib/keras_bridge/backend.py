@@ -24,7 +24,9 @@ def keras() -> ModuleType:
 def tensorflow() -> ModuleType:
     """TensorFlow, under the Keras that :func:`keras` loads: its tape gives the peers' gradients."""
     keras()
-    return _load("tensorflow", "TensorFlow", "keras")
+    module = _load("tensorflow", "TensorFlow", "keras")
+    module.get_logger().setLevel("ERROR")  # it warns of every new shape that it compiles a grouped kernel for
+    return module
 
 
 @functools.cache

@@ -6,6 +6,8 @@ nothing but what the definition says.
 
 from __future__ import annotations
 
+import html
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,14 +35,14 @@ class Difference:
 
 
 def _tied_volume() -> tuple[float, float]:
-    """Two equal values in one window of a volume: the sum of the gradients that they get."""
+    """The gradients of two equal values in one window, added up."""
     inputs = {"inputs": np.ones((1, 1, 1, 2, 1), np.float32)}
     slopes = theirs("max_pool", inputs, {"pool_size": (1, 1, 2)}, np.ones((1, 1, 1, 1, 1), np.float32))
     return float(slopes["inputs"].sum()), 1.0
 
 
 def _late_window() -> tuple[float, float]:
-    """One window of 1 over three values, a stride of 3: ``same`` begins with the first of them."""
+    """The first output of a kernel of 1 that steps by three over the values 1, 2 and 3."""
     inputs = np.arange(1.0, 4.0).reshape(1, 1, 1, 3, 1)
     options = {"strides": (1, 1, 3), "padding": "same", "dilation_rate": (1, 1, 1), "groups": 1}
     arrays = {"inputs": inputs, "kernel": np.ones((1, 1, 1, 1, 1))}
@@ -48,19 +50,19 @@ def _late_window() -> tuple[float, float]:
 
 
 def _single_slope() -> tuple[float, float]:
-    """A slope of 0.2 in double precision."""
+    """The output for -1, with a slope of 0.2."""
     found = theirs("leaky_relu", {"inputs": np.full((1, 1), -1.0)}, {"negative_slope": 0.2})["outputs"]
     return float(found[0, 0]), -0.2
 
 
 def _single_root() -> tuple[float, float]:
-    """The Gaussian error linear unit of 1 in double precision."""
+    """The output for 1."""
     found = theirs("gelu", {"inputs": np.ones((1, 1))}, {})["outputs"]
     return float(found[0, 0]), (1 + math.erf(math.sqrt(0.5))) / 2
 
 
 def _near_zero() -> tuple[float, float]:
-    """The exponential linear unit just below 0, in single precision."""
+    """The output for -0.0001."""
     found = theirs("elu", {"inputs": np.full((1, 1), -1e-4, np.float32)}, {"alpha": 1.0})["outputs"]
     return float(found[0, 0]), math.expm1(-1e-4)
 
@@ -100,6 +102,21 @@ DIFFERENCES = (
         _near_zero,
     ),
 )
+
+
+def differences() -> str:
+    """The known differences as an HTML list (where, what, an example computed now, what is done)."""
+    items = []
+    for known in DIFFERENCES:
+        found, right = known.show()
+        example = f"{inspect.getdoc(known.show)} {SAID.format(found=found, right=right)}"
+        words = " ".join(html.escape(text) for text in (known.what, example, known.answer))
+        items.append(f"<dt>{html.escape(known.where)}</dt><dd><p>{words}</p></dd>")
+    return f"<dl>{''.join(items)}</dl>"
+
+
+#: What is said of the number of an example.
+SAID = "TensorFlow gives {found:.9g}, where {right:.9g} is right."
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.keras_bridge.agreement import DisagreementError, summed
-from cnnlib.keras_bridge.backend import hypothesis
+from cnnlib.keras_bridge.backend import hypothesis, versions
 from cnnlib.keras_bridge.faults import standing_in
 from cnnlib.keras_bridge.peers import Results, ours, peer, theirs
-from cnnlib.keras_bridge.problems import Problem, problems
+from cnnlib.keras_bridge.problems import CASES, EXACT, RANKS, Problem, problems
 
 
 @dataclass
@@ -63,6 +67,81 @@ class Entry:
         (folder / f"{name}-{self.rank}.json").write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
+@dataclass
+class Ledger:
+    """All entries, one line an operator, as text or, in a notebook, as a table."""
+
+    entries: list[Entry]
+
+    def lines(self) -> Iterator[tuple[str, str, int, int, float, float]]:
+        """Operator, its peers, cases, exact cases, and the largest errors of outputs and of gradients."""
+        for operator, group in groupby(self.entries, key=lambda entry: entry.operator):
+            kept = list(group)
+            yield (
+                operator,
+                peer(operator).layer.replace("{rank}D", "/".join(f"{entry.rank}D" for entry in kept)),
+                sum(entry.cases for entry in kept),
+                sum(entry.exact_cases for entry in kept),
+                max(max(entry.outputs_error.values()) for entry in kept),
+                max(max(entry.gradients_error.values()) for entry in kept),
+            )
+
+    @property
+    def cases(self) -> int:
+        """All cases together."""
+        return sum(entry.cases for entry in self.entries)
+
+    @property
+    def peer_at_fault(self) -> int:
+        """The cases in which the definition stood in for TensorFlow."""
+        return sum(entry.peer_at_fault for entry in self.entries)
+
+    def title(self) -> str:
+        """What the table is of, with the versions that it holds for."""
+        used = ", ".join(f"{name} {version}" for name, version in versions().items())
+        return f"{self.cases:,} comparisons, forward and backward, with {used}"
+
+    def __str__(self) -> str:
+        first, *headings = HEADINGS
+        rows = [[*first.split(", and "), *headings], *self._shown()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+        return "\n".join([self.title(), *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        title = html.escape(self.title())
+        wrapped = ' style="white-space: normal; padding: 0.4rem"'  # the columns fit a phone
+        right = ' style="text-align: right; padding: 0.4rem"'
+        head = "".join(f'<th scope="col"{wrapped}>{html.escape(word)}</th>' for word in HEADINGS)
+        rows = "".join(
+            f'<tr><th scope="row"{wrapped}><code>{_breakable(operator)}</code><br>'
+            f'<span style="font-weight: normal">{_breakable(peers)}</span></th>'
+            + "".join(f"<td{right}>{html.escape(number)}</td>" for number in numbers)
+            + "</tr>"
+            for operator, peers, *numbers in self._shown()
+        )
+        return (
+            f'<table class="table" style="font-size: 0.9em"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+    def _shown(self) -> Iterator[list[str]]:
+        for operator, peers, cases, exact, outputs, gradients in self.lines():
+            whole = f"{exact:,}" if operator in EXACT else "–"
+            yield [operator, peers, f"{cases:,}", whole, f"{outputs:.1f}", f"{gradients:.1f}"]
+
+
+#: The columns of the table, for a translation to replace.
+HEADINGS = ("operator, and in Keras", "cases", "to the last bit", "outputs off by", "gradients off by")
+
+
+def _breakable(name: str) -> str:
+    """A name that may go on in the next line of a narrow table, after each of its words."""
+    return re.sub(r"(?<=[_./])|(?<=[a-z])(?=[A-Z])", "<wbr>", html.escape(name))
+
+
 def errors(problem: Problem, mine: Results, keras: Results, bounds: dict[str, Any]) -> dict[str, float]:
     """How far each result of ours is from Keras', in units of the last place of what was added up.
 
@@ -98,6 +177,21 @@ def _worst(values: NDArray, expected: NDArray) -> str:
     gap = np.abs(values - expected)
     place = np.unravel_index(np.nan_to_num(gap, nan=np.inf).argmax(), gap.shape)
     return f"at {tuple(map(int, place))} ours is {values[place]!r}, Keras' {expected[place]!r}"
+
+
+def keep_all(share: float = 1.0, seed: int = 0) -> Ledger:
+    """Compare every operator, so many times as ``problems.CASES`` says, or a ``share`` of it.
+
+    Returns:
+        the ledger (operator, cases, errors); each operator is tried at least 8 times in every rank.
+    """
+    return Ledger(
+        [
+            keep(operator, rank, max(round(CASES[operator] * share), 8), seed)
+            for operator in CASES
+            for rank in RANKS[operator]
+        ]
+    )
 
 
 def keep(operator: str, rank: int, cases: int, seed: int = 0) -> Entry:

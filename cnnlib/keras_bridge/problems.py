@@ -398,6 +398,16 @@ RANKS: dict[str, tuple[int, ...]] = dict.fromkeys(PLANS, (1, 2, 3)) | {
     "binary_crossentropy": (0, 2),
     "mean_squared_error": (0, 2),
 }
+#: How often each is compared, in every rank that it is drawn in, where all are; see ``ledger.keep``.
+CASES = dict.fromkeys(PLANS, 50) | {
+    "conv": 400,
+    "depthwise_conv": 150,
+    "separable_conv": 120,
+    "conv_transpose": 150,
+    "max_pool": 120,
+    "average_pool": 120,
+    "local_response_normalization": 100,
+}
 #: What TensorFlow on a processor has in single precision only.
 SINGLE_ONLY = frozenset(
     [

@@ -12,6 +12,7 @@ import math
 import secrets
 from dataclasses import replace
 
+import bs4
 import hypothesis
 import numpy as np
 import pytest
@@ -23,9 +24,9 @@ from cnnlib.algorithms import conv_loops
 from cnnlib.keras_bridge import DisagreementError, faults
 from cnnlib.keras_bridge.agreement import summed
 from cnnlib.keras_bridge.backend import tensorflow
-from cnnlib.keras_bridge.ledger import errors, keep
+from cnnlib.keras_bridge.ledger import Ledger, errors, keep, keep_all
 from cnnlib.keras_bridge.peers import PEERS, ours, theirs
-from cnnlib.keras_bridge.problems import EXACT, RANKS, SINGLE_ONLY, problems
+from cnnlib.keras_bridge.problems import CASES, EXACT, RANKS, SINGLE_ONLY, problems
 from cnnlib.padding import amounts_for, pad
 
 pytestmark = pytest.mark.keras
@@ -34,17 +35,6 @@ pytestmark = pytest.mark.keras
 MANY = hypothesis.settings.default.max_examples // hypothesis.settings.get_profile("ci").max_examples
 SEED = 0 if MANY == 1 else secrets.randbits(32)
 
-#: How often each operator is compared, in every rank that Keras has it for.
-CASES = {
-    **dict.fromkeys(PEERS, 50),
-    "conv": 400,
-    "depthwise_conv": 150,
-    "separable_conv": 120,
-    "conv_transpose": 150,
-    "max_pool": 120,
-    "average_pool": 120,
-    "local_response_normalization": 100,
-}
 COMPARED = [(operator, rank) for operator in PEERS for rank in RANKS[operator]]
 
 
@@ -225,6 +215,25 @@ def test_an_entry_counts_what_it_saw(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["MaxPooling1D-1.json"]
 
 
+def test_the_table_of_the_page_holds_every_operator(monkeypatch):
+    monkeypatch.setattr("cnnlib.keras_bridge.ledger.CASES", {"max_pool": 50, "dense": 50})
+    ledger = keep_all(share=0.2)
+    assert isinstance(ledger, Ledger)
+    assert [(e.operator, e.rank, e.cases) for e in ledger.entries] == [
+        *(("max_pool", rank, 10) for rank in (1, 2, 3)),
+        *(("dense", rank, 10) for rank in (0, 2)),
+    ]
+    text, page = str(ledger), bs4.BeautifulSoup(ledger._repr_html_(), "html.parser")
+    assert "50 comparisons, forward and backward, with Keras 3." in text
+    assert [row.code.text for row in page.tbody.find_all("tr")] == ["max_pool", "dense"]
+    assert [row.span.text for row in page.tbody.find_all("tr")] == ["MaxPooling1D/2D/3D", "Dense"]
+    first = [cell.text for cell in page.tbody.tr.find_all("td")]
+    assert first[0] == "30"
+    assert all(cell in text for cell in first)
+    assert page.caption.text == ledger.title()
+    assert {th["scope"] for th in page.find_all("th")} == {"row", "col"}
+
+
 def test_the_simplest_failing_case_is_reported(monkeypatch):
     right = PEERS["max_pool"].operator
 
@@ -252,7 +261,16 @@ def test_what_is_known_to_differ_still_does(difference):
     found, right = difference.show()
     assert not math.isclose(found, right, rel_tol=1e-9)
     assert 20 < len(difference.what) < 200
+    assert difference.show.__doc__.endswith(".")
     assert difference.answer.endswith(".")
+
+
+def test_the_page_tells_every_difference_with_its_numbers():
+    page = bs4.BeautifulSoup(faults.differences(), "html.parser")
+    assert [term.text for term in page.find_all("dt")] == [d.where for d in faults.DIFFERENCES]
+    for difference, told in zip(faults.DIFFERENCES, page.find_all("dd"), strict=True):
+        found, right = difference.show()
+        assert f"TensorFlow gives {found:.9g}, where {right:.9g} is right" in told.text
 
 
 def test_an_even_kernel_is_still_too_much_for_keras():
