@@ -123,8 +123,8 @@ class Ledger:
             for operator, peers, *numbers in self._shown()
         )
         return (
-            f'<table class="table" style="font-size: 0.9em"><caption>{title}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{rows}</tbody></table>"
+            f'<table class="table" style="font-size: 0.9em"><caption>{title}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
     def _shown(self) -> Iterator[list[str]]:
