@@ -284,6 +284,9 @@ def summarize(
         inputs, outputs: its nodes.
         calls: every use of a layer, each after those that it reads.
         names: of the calls.
+
+    Returns:
+        a row for each input and each call (a layer that is called twice has two), for one image.
     """
     sources = {node: node.layer.name for node in inputs}
     sources |= {node: names[call] for call in calls for node in call.outputs}

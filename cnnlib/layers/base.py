@@ -431,7 +431,12 @@ def name_layers(layers: Sequence[Layer]) -> None:
 
 
 def activate(name: str | None, sums: Floats) -> Activated:
-    """Apply an activation to sums that nobody else reads: in their place, if nothing is lost by it."""
+    """Apply an activation to sums that nobody else reads: in their place, if nothing is lost by it.
+
+    >>> sums = np.array([-1.0, 2])
+    >>> activate("relu", sums).outputs is sums, activate("silu", sums).outputs is sums
+    (True, False)
+    """
     if name is None:
         return Activated(None, sums)
     if ACTIVATIONS[name].by_outputs:
@@ -449,7 +454,7 @@ def activate_backward(
 
 
 def known_activation(name: Any) -> str | None:
-    """``name`` as it was given, or an error with the names that there are.
+    """The name of an activation as it was given, or an error with the names that there are.
 
     >>> known_activation("relu"), known_activation(None)
     ('relu', None)

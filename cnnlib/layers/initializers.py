@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.errors import CnnError
+
+#: Draws weights: (generator, shape, dtype) to an array.
+Initializer: TypeAlias = "Callable[[np.random.Generator, Sequence[int], np.dtype[Any]], NDArray]"
 
 #: What layers without a seed of their own take theirs from, one after the other.
 _source = np.random.SeedSequence()
@@ -59,42 +63,54 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
     return (window * shape[-2], window * shape[-1])
 
 
-def _truncated_normal(generator: np.random.Generator, shape: Sequence[int], deviation: float) -> NDArray:
+def _truncated_normal(
+    generator: np.random.Generator, shape: Sequence[int], dtype: Any, deviation: float
+) -> NDArray:
     """Normal numbers within two deviations of 0; the others are drawn anew."""
-    values = generator.standard_normal(tuple(shape))
+    values = generator.standard_normal(tuple(shape), dtype)
     while (beyond := np.abs(values) > 2).any():
-        values[beyond] = generator.standard_normal(np.count_nonzero(beyond))
-    return values * deviation
+        values[beyond] = generator.standard_normal(np.count_nonzero(beyond), dtype)
+    values *= deviation
+    return values
 
 
-def _scaled(mode: str, scale: float, normal: bool) -> Callable[..., NDArray]:
+def _uniform(generator: np.random.Generator, shape: Sequence[int], dtype: Any, limit: float) -> NDArray:
+    """Numbers from -limit to limit; a large layer is never twice in memory."""
+    values = generator.random(tuple(shape), dtype)
+    values *= 2 * limit
+    values -= limit
+    return values
+
+
+def _scaled(mode: str, scale: float, normal: bool) -> Initializer:
     """An initializer with a variance of scale / fan: that of He, Glorot and LeCun."""
 
-    def draw(generator: np.random.Generator, shape: Sequence[int]) -> NDArray:
+    def draw(generator: np.random.Generator, shape: Sequence[int], dtype: Any) -> NDArray:
         fan_in, fan_out = fans(shape)
         fan = fan_in if mode == "fan_in" else (fan_in + fan_out) / 2
         variance = scale / max(fan, 1)
         if normal:
-            return _truncated_normal(generator, shape, math.sqrt(variance) / _TRUNCATED)
-        limit = math.sqrt(3 * variance)
-        return generator.uniform(-limit, limit, tuple(shape))
+            return _truncated_normal(generator, shape, dtype, math.sqrt(variance) / _TRUNCATED)
+        return _uniform(generator, shape, dtype, math.sqrt(3 * variance))
 
     return draw
 
 
 #: By Keras' names: K. He et al. (2015), X. Glorot and Y. Bengio (2010), Y. LeCun et al. (1998).
-INITIALIZERS: dict[str, Callable[[np.random.Generator, Sequence[int]], NDArray]] = {
-    "zeros": lambda generator, shape: np.zeros(tuple(shape)),
-    "ones": lambda generator, shape: np.ones(tuple(shape)),
+INITIALIZERS: dict[str, Initializer] = {
+    "zeros": lambda generator, shape, dtype: np.zeros(tuple(shape), dtype),
+    "ones": lambda generator, shape, dtype: np.ones(tuple(shape), dtype),
     "glorot_uniform": _scaled("fan_avg", 1, normal=False),
     "glorot_normal": _scaled("fan_avg", 1, normal=True),
     "he_uniform": _scaled("fan_in", 2, normal=False),
     "he_normal": _scaled("fan_in", 2, normal=True),
     "lecun_uniform": _scaled("fan_in", 1, normal=False),
     "lecun_normal": _scaled("fan_in", 1, normal=True),
-    "random_normal": lambda generator, shape: generator.normal(0, 0.05, tuple(shape)),
-    "random_uniform": lambda generator, shape: generator.uniform(-0.05, 0.05, tuple(shape)),
-    "truncated_normal": lambda generator, shape: _truncated_normal(generator, shape, 0.05),
+    "random_normal": lambda generator, shape, dtype: (
+        generator.standard_normal(tuple(shape), dtype) * dtype.type(0.05)
+    ),
+    "random_uniform": lambda generator, shape, dtype: _uniform(generator, shape, dtype, 0.05),
+    "truncated_normal": lambda generator, shape, dtype: _truncated_normal(generator, shape, dtype, 0.05),
 }
 
 
@@ -112,4 +128,6 @@ def initial(
     """
     if name not in INITIALIZERS:
         raise CnnError(f"initializer {name!r} is unknown; use one of {', '.join(INITIALIZERS)}")
-    return INITIALIZERS[name](generator, shape).astype(dtype)
+    kind = np.dtype(dtype)
+    drawn = np.promote_types(kind, np.float32)  # NumPy draws no float16
+    return INITIALIZERS[name](generator, shape, drawn).astype(kind, copy=False)
