@@ -343,6 +343,45 @@ def test_networks_taken_to_keras(make):
     compare(ours, theirs)
 
 
+@pytest.mark.parametrize("training", [False, True], ids=["in use", "in training"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        zoo.lenet5,
+        lambda: zoo.resnet18((48, 48, 3), 7),
+        lambda: zoo.segnet((32, 32, 3), 5, SMALL),
+        lambda: zoo.unet((32, 48, 3), 3, padding="same", filters=4, dropout=0),
+        lambda: zoo.efficientnet_lite0(None, (64, 64, 3), 7, dropout=0),
+    ],
+    ids=["lenet5", "resnet18", "segnet", "unet", "efficientnet"],
+)
+def test_gradients_all_the_way_back(make, training):
+    """Of the inputs and of every weight, in doubles, against TensorFlow's tape."""
+    ours = in_doubles(make())
+    randomise(ours)
+    theirs = to_keras(ours)
+    x = images(ours).astype(ours.dtype)
+    outputs, tape = ours.forward(x, training=training)
+    slopes = np.random.default_rng(3).normal(size=outputs.shape)
+    of_inputs, of_weights = ours.backward(slopes, tape, needs_inputs=True)
+    tf = tensorflow()
+    with tf.GradientTape() as peer:
+        fed = tf.constant(x)
+        peer.watch(fed)
+        loss = tf.reduce_sum(theirs(fed, training=training) * slopes)
+    wanted, *weights = peer.gradient(loss, [fed, *theirs.trainable_weights])
+    mine = [slope for layer in ours.layers for slope in of_weights.get(layer.name, {}).values()]
+    assert len(mine) == len(weights) > 4
+    for a, b in zip(_by_size([of_inputs, *mine]), _by_size([wanted, *weights]), strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() <= 1e-7 * max(np.abs(b).max(), 1e-3)
+
+
+def _by_size(arrays):
+    """In an order that does not depend on that of the layers, which Keras sorts by depth."""
+    return sorted(map(np.asarray, arrays), key=lambda a: (a.shape, float(np.abs(a).sum().round(6))))
+
+
 def test_weights_that_differ_are_noticed():
     """The comparison itself: one weight changed a little is a failure."""
     ours = zoo.lenet5_modern()

@@ -17,8 +17,11 @@ from cnnlib.architectures.lenet import (
 )
 from cnnlib.convolution import conv
 from cnnlib.errors import ShapeError
+from cnnlib.images import handwritten_digits, to_floats, train_test_split
 from cnnlib.layers import LAYERS, Conv2D
 from cnnlib.network import Model
+from cnnlib.optimizers import Adam
+from cnnlib.training import fit
 
 LAYERS_AND_INPUTS = [
     (ScaledTanh(dtype="float64"), (2, 3, 3, 2)),
@@ -203,3 +206,15 @@ def test_the_network_is_made_again_from_its_description(rng):
     again = Model.from_config(network.get_config())
     again.set_weights(network.get_weights())
     assert np.array_equal(again(x), network(x))
+
+
+@pytest.mark.slow
+def test_the_network_of_1998_learns_digits():
+    """A few seconds on real digits, by the distances alone."""
+    x, y = handwritten_digits()
+    ink = np.pad(to_floats(x), ((0, 0), (2, 2), (2, 2)))[..., None] * 1.275 - 0.1
+    x_train, x_test, y_train, y_test = train_test_split(ink, y, 1000, seed=0)
+    network = lenet5(scores=True)
+    network.initialize(seed=0)
+    fit(network, x_train, y_train, 4, 64, optimizer=Adam(1e-3), from_logits=True, verbose=0)
+    assert (network.predict(x_test).argmax(axis=1) == y_test).mean() > 0.9
