@@ -38,6 +38,7 @@ from cnnlib.sizes import (
     output_shape,
     output_size,
     per_axis,
+    shown,
     transposed_shape,
 )
 from cnnlib.windows import sliding_windows
@@ -467,8 +468,8 @@ def multiplications(
     >>> multiplications("windows", shape, 3, 64) / multiplications("Winograd", shape, 3, 64)
     2.25
     """
-    if road not in LADDER:
-        raise SizeError(f"road {road!r} is unknown; use one of {', '.join(LADDER)}")
+    if not isinstance(road, str) or road not in LADDER:
+        raise SizeError(f"road {shown(road)} is unknown; use one of {', '.join(LADDER)}")
     batch, *spatial, channels = input_shape
     pairs = batch * channels * filters
     places = output_shape(input_shape, kernel_size, filters)[1:-1]

@@ -39,6 +39,8 @@ from cnnlib.receptive_field import AnyWindow, HasWindow, receptive_field
 from cnnlib.sizes import (
     Padding,
     PerAxis,
+    as_int,
+    as_shape,
     conv_connections,
     conv_parameters,
     dense_connections,
@@ -48,6 +50,7 @@ from cnnlib.sizes import (
     output_shape,
     padding_amounts,
     per_axis,
+    shown,
 )
 from cnnlib.windows import sliding_windows
 
@@ -140,6 +143,12 @@ def conv_matrix(
            [0, 0, 0, 1, 2, 0, 3, 4, 0],
            [0, 0, 0, 0, 1, 2, 0, 3, 4]])
     """
+    kernel, spatial = np.asarray(kernel), as_shape(spatial, "spatial")
+    if kernel.ndim != len(spatial) + 2:
+        raise ShapeError(
+            f"a kernel of shape {kernel.shape} does not go with inputs of size {spatial}; "
+            "it needs (*kernel_size, channels, filters)"
+        )
     *size, channels, filters = kernel.shape
     _, *places, _ = output_shape((1, *spatial, channels), size, filters, strides, padding, dilation_rate)
     amounts = amounts_for(spatial, size, strides, padding, dilation_rate)
@@ -190,7 +199,8 @@ def connection_ids(
            [0, 1, 2]])
     """
     _known(kind)
-    size = per_axis(kernel_size, len(tuple(spatial)), "kernel_size")
+    spatial = as_shape(spatial, "spatial")
+    size = per_axis(kernel_size, len(spatial), "kernel_size")
     shape = kernel_shape(size, channels, filters)
     numbers = np.arange(1, math.prod(shape) + 1).reshape(filters, *shape[:-1])  # filter by filter
     ids = conv_matrix(np.moveaxis(numbers, 0, -1), spatial, strides, padding, dilation_rate)
@@ -217,6 +227,7 @@ def coverage(
            [2, 4, 4, 2],
            [1, 2, 2, 1]])
     """
+    size = as_int(size, "size", minimum=0)
     numbers = np.arange(1, size * size + 1).reshape(1, size, size, 1)
     pair = padding_amounts(size, kernel_size, stride, padding)
     windows = sliding_windows(pad(numbers, [pair, pair]), kernel_size, stride)
@@ -381,5 +392,5 @@ def _amounts(amount: PerAxis, values: NDArray) -> tuple[int, ...]:
 
 
 def _known(kind: str) -> None:
-    if kind not in KINDS:
-        raise SizeError(f"layer {kind!r} is unknown; use one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise SizeError(f"layer {shown(kind)} is unknown; use one of {', '.join(KINDS)}")

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnlib.convolution import as_floats, conv
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
-from cnnlib.sizes import Padding, as_int, as_shape, split_padding
+from cnnlib.sizes import Padding, as_int, as_shape, shown, split_padding
 
 
 def identity(size: int = 3) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ def gaussian_1d(size: int = 5, sigma: float = 1.0) -> NDArray[np.float32]:
 
 def _bell(size: int, sigma: float) -> NDArray[np.float64]:
     if not isinstance(sigma, (int, float, np.number)) or not sigma > 0:
-        raise SizeError(f"sigma must be above 0 pixels, not {sigma!r}")
+        raise SizeError(f"sigma must be above 0 pixels, not {shown(sigma)}")
     size = _odd(size)
     distance = np.arange(size) - size // 2
     with np.errstate(over="ignore"):  # a vanishing sigma leaves the middle alone, which is right
@@ -113,7 +113,7 @@ def _edges(edges: str, weight: int) -> NDArray[np.float32]:
     kernels = {"vertical": vertical, "horizontal": vertical.T.copy()}
     kernels |= {"diagonal": diagonal, "antidiagonal": diagonal[::-1].copy()}
     if not isinstance(edges, str) or edges not in kernels:
-        raise SizeError(f"edges {edges!r} are unknown; use one of {', '.join(kernels)}")
+        raise SizeError(f"edges {shown(edges)} are unknown; use one of {', '.join(kernels)}")
     return kernels[edges]
 
 

@@ -28,10 +28,12 @@ from cnnlib.sizes import (
     Padding,
     PerAxis,
     as_int,
+    as_shape,
     effective_kernel_size,
     output_size,
     padding_amounts,
     per_axis,
+    shown,
     split_padding,
     transposed_crop,
     transposed_size,
@@ -325,8 +327,13 @@ def grown(field: ReceptiveField, window: Window, size: int | None = None) -> Rec
         SizeError: a field that another layer cannot be put upon: it sees everything, or its stride is a
             fraction, so that neighbouring outputs see unlike stretches.
     """
-    if not isinstance(field.stride, int) or field.size is None or 0 in (field.size, field.stride):
-        raise SizeError(f"{field} is not that of a window; give the whole stack to receptive_field")
+    if (
+        not isinstance(field, ReceptiveField)
+        or not isinstance(field.stride, int)
+        or field.size is None
+        or 0 in (field.size, field.stride)
+    ):
+        raise SizeError(f"{shown(field)} is not that of a window; give the whole stack to receptive_field")
     below = _Reach(((field.offset, field.offset + field.size - 1),), field.stride)
     return below.through(_slide(window, 0, 1, size)).field
 
@@ -339,6 +346,8 @@ def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
     >>> [step.inputs for step in as_steps([Window(3), Window(5)])]
     [(), (0,), (1,)]
     """
+    if isinstance(network, (Window, Step, str)) or not isinstance(network, Iterable):
+        raise ShapeError(f"a network is a list of steps, windows or layers, not {shown(network)}")
     steps: list[Step] = []
     for item in network:
         if isinstance(item, Step):
@@ -346,7 +355,7 @@ def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
             continue
         steps = steps or [Step(0, None)]
         if not isinstance(item, (Window, str, type(None))) and not hasattr(item, "window"):
-            raise ShapeError(f"{item!r} is neither a Window nor a layer with a method window()")
+            raise ShapeError(f"{shown(item)} is neither a Window nor a layer with a method window()")
         window = item if isinstance(item, (Window, str, type(None))) else item.window()
         steps.append(Step(len(steps), window, (steps[-1].name,)))
     return steps or [Step(0, None)]
@@ -378,7 +387,7 @@ def receptive_fields(steps: Iterable[Step], spatial: Sequence[int | None]) -> Re
         SizeError: a window does not fit.
         ShapeError: branches of different sizes meet, or a step reads what does not come before it.
     """
-    steps = list(steps)
+    steps, spatial = as_steps(steps), as_shape(spatial, "spatial")
     fields: dict[Hashable, list[ReceptiveField | None]] = {step.name: [] for step in steps}
     misaligned: list[Misaligned] = []
     for axis, size in enumerate(spatial):
@@ -560,8 +569,8 @@ def _rank(steps: Sequence[Step], axis: int) -> int:
     """The number of spatial axes that the windows have, or just as many as ``axis`` needs."""
     ranks = [step.window.rank for step in steps if isinstance(step.window, Window)]
     rank = max(ranks, default=1)
-    if rank == 1 and axis >= 0:
+    if as_int(axis, "axis", minimum=0) and rank == 1:
         return axis + 1  # single numbers hold for every axis
-    if not 0 <= axis < rank:
+    if axis >= rank:
         raise SizeError(f"axis {axis} is none of the {rank} spatial axes that these windows have")
     return rank

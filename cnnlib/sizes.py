@@ -47,8 +47,18 @@ def as_int(value: Any, name: str, minimum: int = 1) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool) or number < minimum:
-        raise SizeError(f"{name} must be a whole number of at least {minimum}, not {value!r}")
+        raise SizeError(f"{name} must be a whole number of at least {minimum}, not {shown(value)}")
     return number
+
+
+def shown(value: Any) -> str:
+    """Any value in one short line, for messages.
+
+    >>> shown(list(range(100)))
+    '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, …'
+    """
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
 
 
 def per_axis(value: PerAxis, rank: int, name: str, minimum: int = 1) -> tuple[int, ...]:
@@ -67,7 +77,8 @@ def per_axis(value: PerAxis, rank: int, name: str, minimum: int = 1) -> tuple[in
         values = (value,) * rank  # type: ignore[assignment]
     if len(values) != rank:
         raise ShapeError(
-            f"{name} has {len(values)} values {values} for {rank} axes; give one number or {rank} of them"
+            f"{name} has {len(values)} values {shown(values)} for {rank} axes; "
+            f"give one number or {rank} of them"
         )
     return tuple(as_int(v, name, minimum) for v in values)
 
@@ -84,7 +95,7 @@ def as_shape(value: Any, name: str) -> tuple[Any, ...]:
     """
     if isinstance(value, str) or not hasattr(value, "__iter__") or getattr(value, "shape", None) == ():
         example = (value, value) if isinstance(value, int) else (5, 5)
-        raise ShapeError(f"{name} must have one number for each axis, such as {example}, not {value!r}")
+        raise ShapeError(f"{name} must have one number for each axis, such as {example}, not {shown(value)}")
     return tuple(value)
 
 
@@ -120,6 +131,9 @@ def padding_amounts(
     size = as_int(size, "input size", minimum=0)
     stride = as_int(stride, "stride")
     span = effective_kernel_size(kernel_size, dilation)
+    if not isinstance(padding, str):
+        before, after = per_axis(padding, 2, "padding", minimum=0)
+        return (before, after)
     if padding == "valid":
         return (0, 0)
     if padding == "same":
@@ -129,13 +143,10 @@ def padding_amounts(
         return (span - 1, span - 1)
     if padding == "causal":
         return (span - 1, 0)
-    if isinstance(padding, str):
-        raise SizeError(
-            f"padding {padding!r} is unknown; use one of {', '.join(PADDING_MODES)}, "
-            "a number for both sides or a pair (before, after)"
-        )
-    before, after = per_axis(padding, 2, "padding", minimum=0)
-    return (before, after)
+    raise SizeError(
+        f"padding {shown(padding)} is unknown; use one of {', '.join(PADDING_MODES)}, "
+        "a number for both sides or a pair (before, after)"
+    )
 
 
 def output_size(
@@ -254,7 +265,7 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[Any, ...]:
     shape = as_shape(input_shape, "input_shape")
     if len(shape) < 3:
         raise ShapeError(
-            f"input shape {shape} has {len(shape)} axes; "
+            f"input shape {shown(shape)} has {len(shape)} axes; "
             "it needs (batch, at least one spatial axis, channels)"
         )
     batch, *_, channels = shape

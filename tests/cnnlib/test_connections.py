@@ -260,6 +260,18 @@ def test_shift_takes_in_what_pad_puts_around(rng):
     [
         (lambda: counts("sparse", (1, 8, 1), 3), SizeError, "'sparse' is unknown; use one of dense, local"),
         (lambda: connection_ids("sparse", (8,), 3), SizeError, "use one of dense, local, convolution"),
+        (lambda: connection_ids(["local"], (8,), 3), SizeError, "['local'] is unknown"),
+        (
+            lambda: conv_matrix(np.ones((3, 3)), (8, 8)),
+            ShapeError,
+            "(3, 3) does not go with inputs of size (8, 8)",
+        ),
+        (
+            lambda: conv_matrix(np.ones((3, 1, 1)), 8),
+            ShapeError,
+            "spatial must have one number for each axis",
+        ),
+        (lambda: coverage("8", 3), SizeError, "size must be a whole number of at least 0, not '8'"),
         (lambda: connection_ids("local", (8,), 9), SizeError, "kernel 9 does not fit into input 8"),
         (
             lambda: shift(np.ones((4, 4)), 1),

@@ -375,6 +375,15 @@ def test_layers_needed_are_enough_and_no_more(size, kernel, stride, dilation):
         (lambda: receptive_field([Window(3), Window(5)], size=6), SizeError, "2, axis 0: kernel 5 does not"),
         (lambda: receptive_field([Window(0)]), SizeError, "kernel_size must be a whole number of at least 1"),
         (lambda: receptive_field([3]), ShapeError, "3 is neither a Window nor a layer"),
+        (
+            lambda: receptive_field(Window(3)),
+            ShapeError,
+            "a network is a list of steps, windows or layers, not",
+        ),
+        (lambda: receptive_field(3), ShapeError, "a network is a list of steps, windows or layers, not 3"),
+        (lambda: receptive_field([np.ones((9, 9))]), ShapeError, "… is neither a Window nor a layer"),
+        (lambda: receptive_field([], axis="x"), SizeError, "axis must be a whole number of at least 0"),
+        (lambda: receptive_fields([Step("a", None)], 4), ShapeError, "spatial must have one number for each"),
         (lambda: receptive_field(["all"]), ShapeError, "has the window 'all'; use a Window, EVERYTHING or"),
         (
             lambda: receptive_fields([Step("a", None, ("b",)), Step("b", None)], [4]),

@@ -311,3 +311,17 @@ def test_layers_have_our_shapes_and_counts(rank, channels, width, groups, bias, 
     pooled = pool_facts(shape, kernel, strides=strides, padding=padding)
     assert pooled.output_shape == sizes.output_shape(shape, kernel, None, strides, padding)
     assert pooled.parameters == 0
+
+
+@pytest.mark.parametrize("value", [np.ones((9, 9)), list(range(999)), {"a": "b" * 99}, "x" * 999])
+def test_whatever_is_given_a_message_stays_one_short_line(value):
+    for call in (
+        lambda: sizes.as_int(value, "stride"),
+        lambda: sizes.output_size(5, 3, padding=value),
+        lambda: sizes.per_axis(value, 2, "strides"),
+        lambda: sizes.as_shape(3.5, "kernel_size"),
+    ):
+        with pytest.raises(CnnError) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 200
