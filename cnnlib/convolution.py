@@ -26,6 +26,8 @@ BLOCK_BYTES = 1 << 20
 BLOCK_PLACES = 512
 #: Groups are merged until their filters fill so many columns; more would mean more zeros than it saves.
 MERGED_WIDTH = 16
+#: From so many channels and filters on, sums of neighbours are quicker than more products (measured).
+DEEP = 128
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
 PARTS = 8
 
@@ -248,6 +250,10 @@ def _slide(
     if groups == padded.shape[-1] == outputs.shape[-1] > 1:
         _accumulate(padded, kernel, bias, steps, gaps, outputs)
         return
+    if _deep(kernel.shape, steps, gaps, groups, outputs.shape):
+        _multiply_pairs(padded, kernel, bias, outputs)
+        if _finite(outputs):  # it mixes neighbours, which would spread NaN and infinity
+            return
     merged, copies = _breadth(kernel.shape, groups, steps[-1], gaps[-1], outputs.shape)
     if merged * copies > 1 and not _finite(padded):
         merged = copies = 1  # zeros times NaN or infinity would spread them
@@ -306,6 +312,60 @@ def _blocks(shape: Sequence[int], place_bytes: int) -> Iterator[Block]:
         yield (slice(start, min(start + step, size)),)
 
 
+def _deep(
+    kernel_shape: Sequence[int],
+    steps: Sequence[int],
+    gaps: Sequence[int],
+    groups: int,
+    shape: Sequence[int],
+) -> bool:
+    """Whether pairs of rows share products: with kernels of 3 rows, many channels and many filters."""
+    plain = groups == max(steps) == max(gaps) == 1
+    return plain and kernel_shape[0] == 3 and shape[1] % 2 == 0 and min(kernel_shape[-2:]) >= DEEP
+
+
+def _multiply_pairs(padded: NDArray, kernel: NDArray, bias: NDArray | None, outputs: NDArray) -> None:
+    """Two neighbouring rows by four products instead of six: a third less to multiply, more to add.
+
+    Inputs a b c d and weights x y z along the first spatial axis make ax + by + cz and bx + cy + dz. Both
+    are sums of (a-c)x, (b+c)(x+y+z)/2, (c-b)(x-y+z)/2 and (b-d)z. The weights' share of the sums is done
+    once for all places, and with many channels the products outweigh the rest (Winograd, 1980; Lavin and
+    Gray, *Fast algorithms for convolutional neural networks*, 2016).
+    """
+    batch, height, *rest = outputs.shape
+    pairs = outputs.reshape(batch, height // 2, 2, *rest)
+    x, y, z = (kernel[tap].reshape(-1, kernel.shape[-1]) for tap in range(3))
+    size = (1, *kernel.shape[1:-2])
+
+    with np.errstate(over="ignore", invalid="ignore"):  # the plain road will say it
+        odd, even = y / 2, x + z
+        even /= 2
+        weights = x, even + odd, np.subtract(even, odd, out=even), z
+
+    def multiply(block: Block) -> None:
+        images, rows, *others = block if len(block) > 1 else (*block, slice(0, height // 2))
+        others_seen = (slice(o.start, o.stop + k - 1) for o, k in zip(others, size[1:], strict=False))
+        first, end = 2 * rows.start, 2 * rows.stop
+        seen = padded[(images, slice(first, end + 2), *others_seen)]
+        a, b, c, d = (seen[:, row : end - first + row : 2] for row in range(4))
+        with np.errstate(over="ignore", invalid="ignore"):
+            one, plus, minus, last = (
+                sliding_windows(part, size).reshape(-1, len(x)) @ matrix
+                for part, matrix in zip((a - c, b + c, c - b, b - d), weights, strict=True)
+            )
+            if bias is not None:
+                plus += bias  # which is in both sums
+            one += plus
+            one += minus
+            plus -= minus
+            plus -= last
+        for row, product in enumerate((one, plus)):
+            target: tuple[Any, ...] = (images, rows, row, *others)
+            pairs[target] = product.reshape(pairs[target].shape)
+
+    threads.each(multiply, _blocks((batch, height // 2, *rest[:-1]), len(x) * padded.itemsize))
+
+
 def _accumulate(
     padded: NDArray,
     kernel: NDArray,
@@ -349,6 +409,9 @@ def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -
     if pad_mode != "constant":
         starts, reach = [0] * len(spatial), [n + sum(a) for n, a in zip(spatial, plan.amounts, strict=True)]
     target = np.zeros((len(slopes), *reach, channels), slopes.dtype)
+    if _rows_are_short(plan, groups, target.shape) and _finite(slopes):
+        _add_rows(slopes, plan, starts, target)
+        return _folded(target, plan, pad_mode)
     for first in np.ndindex(plan.steps):
         phase = target[(slice(None), *(slice(f, None, s) for f, s in zip(first, plan.steps, strict=True)))]
         axes = [
@@ -371,11 +434,67 @@ def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -
             _slide(seen, turned[taps], None, (1,) * len(spatial), gaps, groups, part)
             if part is not phase:
                 phase[...] = part
-    return (
-        target
-        if pad_mode == "constant"
-        else np.ascontiguousarray(pad_backward(target, plan.amounts, pad_mode))
-    )
+    return _folded(target, plan, pad_mode)
+
+
+def _folded(target: NDArray, plan: _Plan, pad_mode: str) -> NDArray:
+    """The gradient of the inputs out of that of the padded ones, unless the padding was left out already."""
+    if pad_mode == "constant":
+        return target
+    return np.ascontiguousarray(pad_backward(target, plan.amounts, pad_mode))
+
+
+def _rows_are_short(plan: _Plan, groups: int, shape: Sequence[int]) -> bool:
+    """Whether a product of whole rows costs less than one of windows, zeros and all."""
+    *lead, breadth, channels, filters = plan.kernel.shape
+    if groups > 1 or set(plan.steps) != {1} or plan.gaps[-1] > 1:
+        return False
+    places, width = plan.shape[-2], shape[-2]
+    _, copies = _breadth((*lead, breadth, filters, channels), 1, 1, 1, shape)
+    strip = breadth + copies - 1
+    windows = (_product_cost(copies * channels) + _layout_cost(strip * filters)) * strip / copies
+    return _product_cost(width * channels) * places / width < windows
+
+
+def _add_rows(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArray) -> None:
+    """Give whole rows of gradients back at once, by the banded (Toeplitz) matrix of each row of the kernel.
+
+    Most of that matrix is zeros, but it is wide, and nothing has to be laid out. The inputs begin ``starts``
+    places within the padded ones.
+    """
+    *lead, breadth, channels, filters = plan.kernel.shape
+    places, width = slopes.shape[-2], target.shape[-2]
+    banded = np.zeros((*lead, places, filters, places - 1 + breadth, channels), slopes.dtype)
+    for place in range(places):
+        banded[..., place, :, place : place + breadth, :] = np.moveaxis(plan.kernel, -1, -3)
+    banded = banded[..., starts[-1] : starts[-1] + width, :]
+    banded = banded.reshape(*lead, places * filters, width * channels)
+    rows = slopes.reshape(*slopes.shape[:-2], places * filters)
+    sums = target.reshape(*target.shape[:-2], width * channels)
+
+    def add_up(block: Block) -> None:
+        given, here = rows[block], sums[block]
+        for tap in np.ndindex(*lead):
+            offsets = [t * d - start for t, d, start in zip(tap, plan.gaps, starts, strict=False)]
+            lows = [max(-offset, 0) for offset in offsets]
+            highs = [
+                min(n, size - offset)
+                for n, size, offset in zip(rows.shape[1:-1], sums.shape[1:-1], offsets, strict=True)
+            ]
+            if any(low >= high for low, high in zip(lows, highs, strict=True)):
+                continue  # this row of the kernel met padding alone
+            seen = tuple(slice(low, high) for low, high in zip(lows, highs, strict=True))
+            met = tuple(
+                slice(low + offset, high + offset)
+                for low, high, offset in zip(lows, highs, offsets, strict=True)
+            )
+            part = here[(slice(None), *met)]
+            product = given[(slice(None), *seen)].reshape(-1, places * filters) @ banded[tap]
+            part += product.reshape(part.shape)
+
+    image = math.prod(rows.shape[1:]) * rows.itemsize
+    step = max(BLOCK_BYTES // max(image, 1), 1)
+    threads.each(add_up, [(slice(start, start + step),) for start in range(0, len(rows), step)])
 
 
 def _phase(

@@ -121,6 +121,47 @@ def test_products_of_any_breadth_give_the_same(problem, choose):
             np.testing.assert_array_equal(one, other)
 
 
+@given(problems(), st.sampled_from([1, 1 << 20]))
+def test_pairs_of_rows_that_share_products_give_the_same(problem, block_bytes):
+    inputs, kernel, arguments = problem
+    kernel = np.resize(kernel, (3, *kernel.shape[1:]))
+    inputs = np.concatenate([inputs, inputs], axis=1)  # rows come in pairs
+    arguments = {**arguments, "strides": 1, "dilation_rate": 1, "padding": "same"}
+    expected = conv(inputs, kernel, **arguments)
+    gradients = conv_backward(expected, inputs, kernel, **arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "DEEP", 1)
+        patch.setattr(convolution, "BLOCK_BYTES", block_bytes)
+        patch.setattr(convolution, "BLOCK_PLACES", 1)
+        np.testing.assert_array_equal(conv(inputs, kernel, **arguments), expected)
+        for one, other in zip(conv_backward(expected, inputs, kernel, **arguments), gradients, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("where", ["inputs", "kernel", "bias"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
+def test_pairs_of_rows_spread_nothing_infinite(monkeypatch, where, value):
+    arguments = {
+        "inputs": np.ones((1, 10, 1, 2), np.float32),
+        "kernel": np.ones((3, 1, 2, 2), np.float32),
+        "bias": np.zeros(2, np.float32),
+    }
+    arguments["inputs"][0, 3:5] = arguments["kernel"][0, 0, 0, 0] = -1
+    arguments[where].flat[-1] = value
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = conv(**arguments)
+        monkeypatch.setattr(convolution, "DEEP", 1)
+        np.testing.assert_array_equal(conv(**arguments), expected)
+
+
+def test_deep_layers_round_no_worse(rng):
+    inputs, kernel = rng.normal(size=(1, 8, 8, 128)), rng.normal(size=(3, 3, 128, 128))
+    assert convolution._deep(kernel.shape, (1, 1), (1, 1), 1, (1, 8, 8, 128))
+    exact = conv(inputs, kernel, padding="same")
+    rounded = conv(inputs.astype(np.float32), kernel.astype(np.float32), padding="same")
+    assert np.abs(rounded - exact).max() < 3 * np.finfo(np.float32).eps * 1152**0.5 * np.abs(exact).max()
+
+
 @given(problems())
 def test_the_breadth_that_is_chosen_is_allowed(problem):
     inputs, kernel, arguments = problem
