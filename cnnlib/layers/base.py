@@ -303,8 +303,10 @@ class Layer:
 
     @classmethod
     def _arguments(cls) -> dict[str, Any]:
-        """The arguments but the name, its own ones first, and their defaults."""
-        fields = sorted(dataclasses.fields(cls), key=lambda field: field.name in Layer.__annotations__)
+        """The arguments but the name, in the order in which they are given, and their defaults."""
+        fields = sorted(
+            dataclasses.fields(cls), key=lambda field: (field.kw_only, field.name in Layer.__annotations__)
+        )
         return {field.name: field.default for field in fields if field.name != "name"}
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ from cnnlib.variants import (
 )
 
 
-class Sliding(WeightedSum):
+class Windowed(WeightedSum):
     """Base class of layers whose weights look through a window that slides."""
 
     rank: ClassVar[int]
@@ -76,6 +76,18 @@ class Sliding(WeightedSum):
 
 
 @dataclass(eq=False, repr=False)
+class Sliding(Windowed):
+    """Base class with the arguments that all these layers have, besides those in Keras' order."""
+
+    _: KW_ONLY
+    dilation_rate: PerAxis = 1
+    activation: str | None = None
+    use_bias: bool = True
+    bias_initializer: str = "zeros"
+    seed: int | None = None
+
+
+@dataclass(eq=False, repr=False)
 class Conv(Sliding):
     """Convolution: every filter slides over the inputs and makes one feature map.
 
@@ -108,15 +120,10 @@ class Conv(Sliding):
     strides: PerAxis = 1
     padding: Padding = "valid"
     _: KW_ONLY
-    dilation_rate: PerAxis = 1
     groups: int = 1
-    activation: str | None = None
-    use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
-    bias_initializer: str = "zeros"
     pad_mode: str = "constant"
     pad_value: float = 0
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,14 +217,9 @@ class DepthwiseConv(Sliding):
     padding: Padding = "valid"
     _: KW_ONLY
     depth_multiplier: int = 1
-    dilation_rate: PerAxis = 1
-    activation: str | None = None
-    use_bias: bool = True
     depthwise_initializer: str = "glorot_uniform"
-    bias_initializer: str = "zeros"
     pad_mode: str = "constant"
     pad_value: float = 0
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -300,16 +302,11 @@ class SeparableConv(Sliding):
     strides: PerAxis = 1
     padding: Padding = "valid"
     _: KW_ONLY
-    dilation_rate: PerAxis = 1
     depth_multiplier: int = 1
-    activation: str | None = None
-    use_bias: bool = True
     depthwise_initializer: str = "glorot_uniform"
     pointwise_initializer: str = "glorot_uniform"
-    bias_initializer: str = "zeros"
     pad_mode: str = "constant"
     pad_value: float = 0
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -399,12 +396,7 @@ class ConvTranspose(Sliding):
     padding: Padding = "valid"
     _: KW_ONLY
     output_padding: PerAxis | None = None
-    dilation_rate: PerAxis = 1
-    activation: str | None = None
-    use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
-    bias_initializer: str = "zeros"
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -504,12 +496,7 @@ class LocallyConnected(Sliding):
     strides: PerAxis = 1
     padding: Padding = "valid"
     _: KW_ONLY
-    dilation_rate: PerAxis = 1
-    activation: str | None = None
-    use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
-    bias_initializer: str = "zeros"
-    seed: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

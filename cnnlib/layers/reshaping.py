@@ -181,8 +181,30 @@ def _pairs(amounts: Amounts, rank: int, name: str) -> tuple[tuple[int, int], ...
     return tuple(zip(before, after, strict=True))
 
 
+class Edged(Weightless):
+    """Base class of layers that add something at the edge, or take it away."""
+
+    rank: ClassVar[int]
+    #: The argument that says how much, and whether axes grow or shrink by it.
+    ARGUMENT: ClassVar[str]
+    SIGN: ClassVar[int]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        setattr(self, self.ARGUMENT, self.amounts)
+
+    @property
+    def amounts(self) -> tuple[tuple[int, int], ...]:
+        """A pair (before, after) for each axis."""
+        return _pairs(getattr(self, self.ARGUMENT), self.rank, self.ARGUMENT)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Every axis longer or shorter by its pair."""
+        return open_sizes(lambda shape: _changed(shape, self.amounts, self.SIGN), input_shape, self.rank)
+
+
 @dataclass(eq=False, repr=False)
-class ZeroPadding(Weightless):
+class ZeroPadding(Edged):
     """Put zeros around the edge.
 
     Args:
@@ -195,22 +217,9 @@ class ZeroPadding(Weightless):
         (batch, *padded, channels)
     """
 
-    rank: ClassVar[int]
+    ARGUMENT, SIGN = "padding", 1
 
     padding: Amounts = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.padding = _pairs(self.padding, self.rank, "padding")
-
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """A pair (before, after) for each axis."""
-        return _pairs(self.padding, self.rank, "padding")
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Every axis longer by its pair."""
-        return open_sizes(lambda shape: _changed(shape, self.amounts, 1), input_shape, self.rank)
 
     def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, None]:
         """By :func:`cnnlib.padding.pad`."""
@@ -256,7 +265,7 @@ class ZeroPadding3D(ZeroPadding):
 
 
 @dataclass(eq=False, repr=False)
-class Cropping(Weightless):
+class Cropping(Edged):
     """Cut the edge off.
 
     Args:
@@ -269,22 +278,9 @@ class Cropping(Weightless):
         (batch, *cropped, channels)
     """
 
-    rank: ClassVar[int]
+    ARGUMENT, SIGN = "cropping", -1
 
     cropping: Amounts = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.cropping = _pairs(self.cropping, self.rank, "cropping")
-
-    @property
-    def amounts(self) -> tuple[tuple[int, int], ...]:
-        """A pair (before, after) for each axis."""
-        return _pairs(self.cropping, self.rank, "cropping")
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Every axis shorter by its pair."""
-        return open_sizes(lambda shape: _changed(shape, self.amounts, -1), input_shape, self.rank)
 
     def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, None]:
         """A part of the inputs; nothing is copied."""
