@@ -19,6 +19,7 @@ Activations of one image: 26.1 KiB if all are kept, as for training; else at mos
 from __future__ import annotations
 
 import html
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +49,8 @@ WORDS = {
     "else at most {peak} at a time",
     "caption": "Layers of {name}",
 }
-#: The widest label of a layer in the table of text, in characters.
-LABEL_WIDTH = 34
+#: The widest line of the table of text, in characters.
+TEXT_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,11 @@ class Summary:
         ]
 
     def __str__(self) -> str:
-        cells = [(_cut(label), *others) for label, *others in self.cells()]
+        cells = self.cells()
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        room = TEXT_WIDTH - sum(widths[1:]) - 2 * len(widths[1:])
+        cells = [(_cut(label, room), *others) for label, *others in cells]
+        widths[0] = max(len(label) for label, *_ in cells)
         sides = ("<", "<", ">", ">", ">", ">")
         lines = [
             "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, sides, widths, strict=True))
@@ -205,8 +209,13 @@ class Summary:
         ]
         for place, words in reversed(list(enumerate(self.reads(), start=2))):
             if words:
-                lines.insert(place, f"  {words}")
-        return "\n".join(line.rstrip() for line in (self.name, *lines, *self.notes()))
+                lines[place:place] = textwrap.wrap(
+                    words, TEXT_WIDTH, initial_indent="  ", subsequent_indent="  "
+                )
+        notes = [
+            part for note in self.notes() for part in textwrap.wrap(note, TEXT_WIDTH, subsequent_indent="  ")
+        ]
+        return "\n".join(line.rstrip() for line in (self.name, *lines, *notes))
 
     __repr__ = __str__
 
@@ -260,12 +269,16 @@ def _memory(count: int | None) -> str:
     return f"{count / size:,.1f} {unit}"
 
 
-def _cut(label: str) -> str:
-    """A label that is not too wide: without the kind of layer, or without its middle."""
-    if len(label) > LABEL_WIDTH:
+def _cut(label: str, width: int) -> str:
+    """A label that is not too wide: without the kind of layer, or without its middle.
+
+    >>> _cut("block1_conv1 (Conv2D)", 21), _cut("block1_conv1 (Conv2D)", 20), _cut("block1_conv1", 7)
+    ('block1_conv1 (Conv2D)', 'block1_conv1', 'blo…nv1')
+    """
+    if len(label) > width:
         label = label.split(" (", maxsplit=1)[0]
-    if len(label) > LABEL_WIDTH:
-        half = (LABEL_WIDTH - 1) // 2
+    if len(label) > width:
+        half = (width - 1) // 2
         label = f"{label[:half]}…{label[-half:]}"
     return label
 
