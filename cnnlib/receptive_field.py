@@ -11,6 +11,11 @@ ReceptiveField(size=3, stride=1, offset=-1)
 ReceptiveField(size=4, stride=2, offset=-1)
 ReceptiveField(size=8, stride=2, offset=-3)
 
+Where branches meet, they should look at the same place. Odd kernels with ``same`` at stride 1 always do, and
+so do GoogLeNet's modules, whatever the padding of its stem: it strides only where there is one road. ResNet's
+blocks stride in both branches; with ``same``, which pads an even size after its end alone, they are aligned
+for some sizes of image and not for others, and :func:`receptive_fields` reports it.
+
 The arithmetic follows A. Araujo, W. Norris and J. Sim, *Computing receptive fields of convolutional neural
 networks*, Distill (2019), doi:10.23915/distill.00021, and goes on where layers enlarge the image again.
 """

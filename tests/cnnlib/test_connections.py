@@ -106,10 +106,56 @@ def test_the_syllabus_image():
 
 @given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 3), st.sampled_from(["valid", "same", "full", 1]))
 def test_coverage_is_the_sum_of_the_columns(size, kernel, stride, padding):
-    if size + 2 * (padding if isinstance(padding, int) else 0) < kernel and padding in ("valid", 1):
+    if size + sum(sizes.padding_amounts(size, kernel, stride, padding)) < kernel:
         return
     ids = connection_ids("convolution", (size, size), kernel, stride, padding)
     np.testing.assert_array_equal(coverage(size, kernel, stride, padding).ravel(), (ids > 0).sum(0))
+
+
+@given(
+    size=st.integers(1, 12),
+    kernel_size=st.integers(1, 5),
+    stride=st.integers(1, 4),
+    padding=st.sampled_from(["valid", "same", "full", 1, (0, 2)]),
+)
+def test_coverage_counts_what_a_loop_over_windows_counts(size, kernel_size, stride, padding):
+    before, after = sizes.padding_amounts(size, kernel_size, stride, padding)
+    total = size + before + after
+    if total < kernel_size:
+        with pytest.raises(SizeError):
+            coverage(size, kernel_size, stride, padding)
+        return
+    counts = np.zeros((total, total), int)
+    for y in range(0, total - kernel_size + 1, stride):
+        for x in range(0, total - kernel_size + 1, stride):
+            counts[y : y + kernel_size, x : x + kernel_size] += 1
+    expected = counts[before : before + size, before : before + size]
+    np.testing.assert_array_equal(coverage(size, kernel_size, stride, padding), expected)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
+def test_coverage_without_stride_is_the_full_convolution_of_ones(kernel_size):
+    places = sizes.output_size(9, kernel_size)
+    ones, kernel = np.ones((1, places, places, 1)), np.ones((kernel_size, kernel_size, 1, 1))
+    full = conv(ones, kernel, padding="full")[0, ..., 0]
+    np.testing.assert_array_equal(coverage(9, kernel_size), full)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 2), (4, 3)])
+def test_coverage_is_what_keras_sends_back_from_ones(kernel_size, stride):
+    from cnnlib.keras_bridge import keras
+
+    places = sizes.output_size(7, kernel_size, stride)
+    back = keras().layers.Conv2DTranspose(
+        1, kernel_size, strides=stride, kernel_initializer="ones", use_bias=False
+    )
+    sent = np.asarray(back(np.ones((1, places, places, 1))))[0, ..., 0]
+    seen = coverage(7, kernel_size, stride)
+    reach = sent.shape[0]
+    np.testing.assert_array_equal(seen[:reach, :reach], sent)
+    assert not seen[reach:].any()
+    assert not seen[:, reach:].any()
 
 
 def test_connections_are_what_outputs_see():

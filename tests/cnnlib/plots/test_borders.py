@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from cnnlib import conv, photograph
+from cnnlib import photograph
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import PAD_MODES, pad
 from cnnlib.plots import borders
@@ -129,52 +129,6 @@ def test_grids_draws_the_padded_input_and_the_output(setting):
     (window,) = patches(left, "window")
     assert window.get_width() == window.get_height() == setting.kernel_size
     assert f"{output_size(*setting)}×{output_size(*setting)}" in right.get_title()
-
-
-@given(
-    size=st.integers(1, 12),
-    kernel_size=st.integers(1, 5),
-    stride=st.integers(1, 4),
-    padding=st.sampled_from(["valid", "same", "full", 1, (0, 2)]),
-)
-def test_coverage_counts_what_a_loop_over_windows_counts(size, kernel_size, stride, padding):
-    before, after = padding_amounts(size, kernel_size, stride, padding)
-    total = size + before + after
-    if total < kernel_size:
-        with pytest.raises(SizeError):
-            borders.coverage(size, kernel_size, stride, padding)
-        return
-    counts = np.zeros((total, total), int)
-    for y in range(0, total - kernel_size + 1, stride):
-        for x in range(0, total - kernel_size + 1, stride):
-            counts[y : y + kernel_size, x : x + kernel_size] += 1
-    expected = counts[before : before + size, before : before + size]
-    np.testing.assert_array_equal(borders.coverage(size, kernel_size, stride, padding), expected)
-
-
-@pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])
-def test_coverage_without_stride_is_the_full_convolution_of_ones(kernel_size):
-    places = output_size(9, kernel_size)
-    ones, kernel = np.ones((1, places, places, 1)), np.ones((kernel_size, kernel_size, 1, 1))
-    full = conv(ones, kernel, padding="full")[0, ..., 0]
-    np.testing.assert_array_equal(borders.coverage(9, kernel_size), full)
-
-
-@pytest.mark.keras
-@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (3, 2), (5, 2), (4, 3)])
-def test_coverage_is_what_keras_sends_back_from_ones(kernel_size, stride):
-    from cnnlib.keras_bridge import keras
-
-    places = output_size(7, kernel_size, stride)
-    back = keras().layers.Conv2DTranspose(
-        1, kernel_size, strides=stride, kernel_initializer="ones", use_bias=False
-    )
-    sent = np.asarray(back(np.ones((1, places, places, 1))))[0, ..., 0]
-    seen = borders.coverage(7, kernel_size, stride)
-    reach = sent.shape[0]
-    np.testing.assert_array_equal(seen[:reach, :reach], sent)
-    assert not seen[reach:].any()
-    assert not seen[:, reach:].any()
 
 
 def test_coverage_maps_write_every_count_where_it_belongs():
