@@ -475,21 +475,17 @@ def _add_rows(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArr
     def add_up(block: Block) -> None:
         given, here = rows[block], sums[block]
         for tap in np.ndindex(*lead):
-            offsets = [t * d - start for t, d, start in zip(tap, plan.gaps, starts, strict=False)]
-            lows = [max(-offset, 0) for offset in offsets]
-            highs = [
-                min(n, size - offset)
-                for n, size, offset in zip(rows.shape[1:-1], sums.shape[1:-1], offsets, strict=True)
-            ]
-            if any(low >= high for low, high in zip(lows, highs, strict=True)):
-                continue  # this row of the kernel met padding alone
-            seen = tuple(slice(low, high) for low, high in zip(lows, highs, strict=True))
-            met = tuple(
-                slice(low + offset, high + offset)
-                for low, high, offset in zip(lows, highs, offsets, strict=True)
-            )
-            part = here[(slice(None), *met)]
-            product = given[(slice(None), *seen)].reshape(-1, places * filters) @ banded[tap]
+            seen, met = [slice(None)], [slice(None)]
+            for t, gap, start, n, size in zip(
+                tap, plan.gaps, starts, rows.shape[1:], sums.shape[1:], strict=False
+            ):
+                offset = t * gap - start  # from an output to the input that met this weight
+                low = max(-offset, 0)
+                high = max(min(n, size - offset), low)
+                seen.append(slice(low, high))
+                met.append(slice(low + offset, high + offset))
+            part = here[tuple(met)]
+            product = given[tuple(seen)].reshape(-1, places * filters) @ banded[tap]
             part += product.reshape(part.shape)
 
     image = math.prod(rows.shape[1:]) * rows.itemsize
