@@ -31,6 +31,8 @@ from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis
 Floats = NDArray[np.floating]
 #: To reach a piece of fewer bytes than this takes longer than to compute it.
 SHORT_PIECE = 1024
+#: Channels of up to so many bytes are quicker to copy as one thing than one by one (measured).
+WHOLE_PIECE = 64
 
 
 def max_pool(
@@ -102,7 +104,8 @@ def max_pool_backward(
         seen, given, top = values[block.seen], results[block.seen], highest[block.made]
         waiting = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
         for place, tap in _taps(block.axes, seen.shape):
-            won = (seen[tap] == top[place]) & waiting[place]
+            won = _taken(seen, tap) == top[place]
+            won &= waiting[place]
             waiting[place] ^= won
             _add(given, tap, slopes[block.made][place] * won, axes)
 
@@ -490,10 +493,27 @@ def _unfold(shares: Floats, axes: list[_Axis], results: Floats) -> None:
 
 def _add(results: Floats, place: tuple[slice | int, ...], values: Floats, axes: list[_Axis]) -> None:
     """Add values to a part of the results; where windows do not overlap, nothing is there yet."""
-    if all(axis.step >= axis.size for axis in axes):
-        results[place] = values
-    else:
+    if any(axis.step < axis.size for axis in axes):
         results[place] += values
+    elif (piece := _piece(results)) is not None:
+        results.view(piece)[place] = values.view(piece)
+    else:
+        results[place] = values
+
+
+def _taken(values: Floats, place: tuple[slice | int, ...]) -> Floats:
+    """A part of the values: as an array of its own, where that is quicker to work on."""
+    piece = _piece(values)
+    if piece is None:
+        return values[place]
+    return np.ascontiguousarray(values.view(piece)[place]).view(values.dtype)
+
+
+def _piece(values: Floats) -> np.dtype | None:
+    """The channels of a place as one thing to copy, where they are few: NumPy is slow on short rows."""
+    size = values.shape[-1] * values.itemsize
+    apart = values.strides[-1] != values.itemsize
+    return None if apart or not 0 < size <= WHOLE_PIECE else np.dtype((np.void, size))
 
 
 def _counts(values: Floats, axes: list[_Axis]) -> Floats:
