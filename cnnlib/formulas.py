@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import sympy
@@ -99,13 +100,13 @@ class Formula:
     chapter: int
     where: tuple[Any, ...] = ()
 
-    @property
+    @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The names of all symbols in it, in the order of :data:`QUANTITIES`."""
         used = self.expression.free_symbols.union(*(relation.free_symbols for relation in self.where))
         return tuple(name for name, symbol in _SYMBOLS.items() if symbol in used)
 
-    @property
+    @cached_property
     def arguments(self) -> tuple[str, ...]:
         """The names of all symbols in it or in its code: the size of ``same`` does not show its kernel."""
         named = compile(self.code, self.name, "eval").co_names
@@ -161,6 +162,14 @@ class Formula:
         """
         self._check(numbers, self.arguments)
         return eval(self.code, {"__builtins__": {}}, {**_FUNCTIONS, **numbers})  # a call written below
+
+    def holds(self, **numbers: int) -> bool:
+        """Whether the numbers meet the formula's conditions.
+
+        >>> FORMULAS["output size, valid"].holds(N=3, F=5), FORMULAS["output size, valid"].holds(N=5, F=3)
+        (False, True)
+        """
+        return all(_exact(relation, numbers) for relation in self.where)
 
     def _check(self, numbers: dict[str, int], needed: Sequence[str]) -> None:
         """Say what is wrong with ``numbers``, if anything is."""

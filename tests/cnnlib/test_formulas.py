@@ -30,11 +30,7 @@ def draws(formula: Formula, cases: int = CASES):
         if "G" in numbers:  # divisors are rare among drawn numbers
             numbers["C_in"] *= numbers["G"]
             numbers["C_out"] *= numbers["G"]
-        try:
-            formula.value(**numbers)
-        except SizeError as error:
-            if f"{formula.name} is for " not in str(error):
-                raise
+        if not formula.holds(**numbers):
             continue
         given += 1
         yield numbers
@@ -78,7 +74,7 @@ def test_beyond_its_conditions_the_function_refuses_too(name):
     loose = dataclasses.replace(formula, where=())
     refused = 0
     for numbers in draws(loose, cases=80):
-        if any(not r.subs({s: numbers[s.name] for s in r.free_symbols}).doit() for r in formula.where):
+        if not formula.holds(**numbers):
             refused += 1
             with pytest.raises(SizeError):
                 loose.computed(**numbers)
