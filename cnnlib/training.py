@@ -119,7 +119,7 @@ class Loss:
 
     def gradient(self, target: NDArray, output: NDArray) -> NDArray:
         """How the mean loss changes with each output, in the outputs' shape."""
-        return LOSSES[self.name][1](np.ones((), output.dtype), target, output, **self._options)
+        return LOSSES[self.name][1](1, target, output, **self._options)
 
     def accuracy(self, target: NDArray, output: NDArray) -> float:
         """The share of examples that the output gets right, as Keras' metric ``accuracy`` counts them.
