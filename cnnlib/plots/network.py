@@ -202,8 +202,6 @@ def _place(box: Box, call: Call) -> None:
     if isinstance(window, Window) and set(_flat(window.strides)) != {1}:
         box.level += -1 if window.transposed else 1
         box.rising |= window.transposed
-    elif box.rising and len(box.inputs) > 1:  # a skip ends on the level of what came up
-        box.level = min(read.level for read in box.inputs)
 
 
 def _flat(value: Any) -> Sequence[int]:

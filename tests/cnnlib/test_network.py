@@ -218,12 +218,10 @@ class Watching(Weightless):
     def forward(self, inputs, training=False):
         outputs = inputs + 1
         self.seen.append(weakref.ref(outputs))
-        gc.collect()
         self.log.append(sum(ref() is not None for layer in self.log_layers for ref in layer.seen))
         return outputs, inputs
 
     def pass_back(self, gradient, memory):
-        gc.collect()
         self.log.append(sum(ref() is not None for layer in self.log_layers for ref in layer.seen))
         return gradient * 2
 
