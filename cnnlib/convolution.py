@@ -376,22 +376,37 @@ def _accumulate(
 ) -> None:
     """The depthwise case, a filter of its own for every channel: there is no matrix to multiply by.
 
-    Each weight multiplies its shifted image, and the products are added, a block at a time. Weights
-    are repeated along the last spatial axis, so that NumPy runs through whole rows without a break.
+    Each weight multiplies its shifted image, and the products are added, a block at a time. Where the
+    window moves by one, the pixels of a row and their channels are one long row, in which neighbours
+    are so many channels apart, and NumPy runs through it without a break.
     """
-    rank, channels = len(steps), outputs.shape[-1]
+    rank, (*before, across, channels) = len(steps), outputs.shape
+    row = np.broadcast_to(kernel, (*kernel.shape[:rank], across, channels))
+    shift = np.zeros(channels, outputs.dtype) if bias is None else bias
+    shift = np.broadcast_to(shift, (across, channels))
+    if steps[-1] == 1:
+        padded, outputs = padded.reshape(*padded.shape[:-2], -1, 1), outputs.reshape(*before, -1, 1)
+        row, shift = row.reshape(*row.shape[:rank], -1, 1), shift.reshape(-1, 1)
+        gaps = (*gaps[:-1], gaps[-1] * channels)
     windows = sliding_windows(padded, kernel.shape[:rank], steps, gaps)
-    row = np.broadcast_to(kernel, (*kernel.shape[:rank], outputs.shape[-2], channels)).copy()
+    places, taps, channel = _axes(rank)
 
     def add_up(block: Block) -> None:
-        target = outputs[block]
-        products = np.empty_like(target)
-        target[...] = 0 if bias is None else bias
-        for tap in np.ndindex(kernel.shape[:rank]):
-            np.multiply(windows[block][(..., *tap, slice(None))], row[(*tap, *block[rank:])], out=products)
-            target += products
+        target, along = outputs[block], block[rank:]
+        weights = row[(*[slice(None)] * rank, *along)]
+        np.einsum(
+            windows[block], [*places, *taps, channel], weights, [*taps, places[-1], channel],
+            [*places, channel], out=target,
+        )  # fmt: skip
+        if bias is not None:
+            target += shift[along]
 
-    threads.each(add_up, _blocks(outputs.shape[:-1], channels * outputs.itemsize))
+    threads.each(add_up, _blocks(outputs.shape[:-1], outputs.shape[-1] * outputs.itemsize))
+
+
+def _axes(rank: int) -> tuple[list[int], list[int], int]:
+    """The axes of windows by number, as einsum takes them: batch and places, then taps, then the channel."""
+    return list(range(rank + 1)), list(range(rank + 1, 2 * rank + 1)), 2 * rank + 1
 
 
 def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -> NDArray:
@@ -565,15 +580,14 @@ def _accumulated_gradient(slopes: NDArray, padded: NDArray, plan: _Plan) -> NDAr
     """The depthwise case: each weight's gradient is its shifted image times the gradient, summed."""
     rank, channels = len(plan.steps), slopes.shape[-1]
     windows = sliding_windows(padded, plan.kernel.shape[:rank], plan.steps, plan.gaps)
+    places, taps, channel = _axes(rank)
 
     def add_up(block: Block) -> NDArray:
-        part, products = np.empty(plan.kernel.shape, slopes.dtype), np.empty_like(slopes[block])
-        rows = products.reshape(-1, channels)
-        ones = np.ones(len(rows), slopes.dtype)
-        for tap in np.ndindex(plan.kernel.shape[:rank]):
-            np.multiply(windows[block][(..., *tap, slice(None))], slopes[block], out=products)
-            part[tap] = ones @ rows
-        return part
+        along = np.einsum(
+            windows[block], [*places, *taps, channel], slopes[block], [*places, channel],
+            [*taps, places[-1], channel],
+        )  # fmt: skip
+        return along.sum(axis=-2, keepdims=True)  # the last places are kept apart until here: long rows
 
     return sum(
         threads.in_order(add_up, _blocks(slopes.shape[:-1], channels * slopes.itemsize)),

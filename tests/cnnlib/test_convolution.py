@@ -162,6 +162,21 @@ def test_deep_layers_round_no_worse(rng):
     assert np.abs(rounded - exact).max() < 3 * np.finfo(np.float32).eps * 1152**0.5 * np.abs(exact).max()
 
 
+@pytest.mark.parametrize(("depth", "width", "most"), [(1, 1, 0), (2, 1, 32), (1, 2, 64), (2, 2, 64)])
+def test_hundreds_of_groups_are_few_products(monkeypatch, depth, width, most):
+    """Forward and backward; a filter of its own for every channel needs no product at all."""
+    calls = []
+    for name in ("_multiply_blocks", "_sum_blocks"):
+        work = getattr(convolution, name)
+        monkeypatch.setattr(convolution, name, lambda *a, work=work: (calls.append(name), work(*a))[1])
+    inputs, kernel = np.ones((1, 6, 512 * depth)), np.ones((3, depth, 512 * width))
+    outputs = conv(inputs, kernel, groups=512)
+    np.testing.assert_array_equal(outputs, 3 * depth)
+    assert len(calls) <= most
+    conv_backward(outputs, inputs, kernel, groups=512)
+    assert len(calls) <= 4 * most
+
+
 @given(problems())
 def test_the_breadth_that_is_chosen_is_allowed(problem):
     inputs, kernel, arguments = problem
