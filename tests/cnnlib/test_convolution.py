@@ -168,7 +168,7 @@ def test_hundreds_of_groups_are_few_products(monkeypatch, depth, width, most):
     calls = []
     for name in ("_multiply_blocks", "_sum_blocks"):
         work = getattr(convolution, name)
-        monkeypatch.setattr(convolution, name, lambda *a, work=work: (calls.append(name), work(*a))[1])
+        monkeypatch.setattr(convolution, name, lambda *a, work=work: (calls.append(work), work(*a))[1])
     inputs, kernel = np.ones((1, 6, 512 * depth)), np.ones((3, depth, 512 * width))
     outputs = conv(inputs, kernel, groups=512)
     np.testing.assert_array_equal(outputs, 3 * depth)
