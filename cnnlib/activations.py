@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import CnnError, ShapeError
+from cnnlib.sizes import as_int, as_number
 
 Floats = NDArray[np.floating]
 
@@ -81,6 +82,7 @@ def leaky_relu(inputs: ArrayLike, negative_slope: float = 0.2, *, out: Floats | 
     array([-2., 10.])
     """
     values = as_floats(inputs, "inputs")
+    negative_slope = as_number(negative_slope, "negative_slope")
     falls = values * values.dtype.type(negative_slope)
     if 0 <= negative_slope <= 1:
         return np.maximum(values, falls, out=out)
@@ -114,7 +116,7 @@ def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> 
     """
     values = as_floats(inputs, "inputs")
     falls = np.expm1(np.minimum(values, 0))
-    falls *= values.dtype.type(alpha)
+    falls *= values.dtype.type(as_number(alpha, "alpha"))
     return np.add(np.maximum(values, 0), falls, out=out)
 
 
@@ -126,6 +128,7 @@ def elu_backward(
     >>> elu_backward([1.0, 1, 1], [-1000.0, 0, 3])
     array([0., 1., 1.])
     """
+    alpha = as_number(alpha, "alpha")
     made = _made(elu, inputs, outputs, alpha)
     factors = np.minimum(made, 0) + made.dtype.type(alpha)
     factors += (made > 0) * made.dtype.type(1 - alpha)
@@ -296,7 +299,8 @@ def log_softmax_backward(
 def _check_scores(inputs: ArrayLike, axis: int) -> Floats:
     """The inputs as floats, with at least one score along ``axis``."""
     values = as_floats(inputs, "inputs")
-    if not -values.ndim <= axis < values.ndim or values.shape[axis] == 0:
+    axis = as_int(axis, "axis", minimum=min(-values.ndim, -1))
+    if values.ndim == 0 or axis >= values.ndim or values.shape[axis] == 0:
         raise ShapeError(
             f"inputs of shape {values.shape} have no scores along axis {axis}; give at least one class"
         )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib import threads
 from cnnlib.errors import DtypeError, ShapeError
-from cnnlib.padding import amounts_for, pad, pad_backward
+from cnnlib.padding import amounts_for, as_array, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis
 from cnnlib.windows import sliding_windows
 
@@ -48,10 +48,7 @@ def as_floats(array: ArrayLike, name: str) -> NDArray[np.floating]:
         DtypeError: complex numbers, objects, text.
         ShapeError: nested lists of different lengths.
     """
-    try:
-        values = np.asarray(array)
-    except ValueError:  # NumPy's own message speaks of sequences and elements
-        raise ShapeError(f"{name} is ragged: its rows differ in length; make them equally long") from None
+    values = as_array(array, name)
     if values.dtype.kind == "f":
         return values
     if values.dtype.kind in "biu":
@@ -181,7 +178,8 @@ def check_needs(needs: Collection[str], fields: Sequence[str]) -> None:
         ...
     cnnlib.errors.ShapeError: there is no gradient of weights; choose among inputs, kernel
     """
-    if unknown := set(needs) - set(fields):
+    named = [needs] if isinstance(needs, str) or not isinstance(needs, Collection) else needs
+    if unknown := [str(name) for name in named if name not in fields]:
         raise ShapeError(
             f"there is no gradient of {', '.join(sorted(unknown))}; choose among {', '.join(fields)}"
         )

@@ -11,9 +11,16 @@ Every message says what clashed, with the numbers, and the mend.
 kernel 5 does not fit into input 3; pad by at least 1 on each side or use a kernel of at most 3
 """
 
+#: The longest message, in characters.
+LONGEST = 400
+
 
 class CnnError(Exception):
-    """Base class of all errors that this library raises on purpose."""
+    """Base class of all errors that this library raises on purpose; each says it in one line."""
+
+    def __init__(self, message: str = "", *more: object) -> None:
+        line = " ".join(str(message).split())  # an array that was given for a number has many
+        super().__init__(line if len(line) <= LONGEST else f"{line[:LONGEST]} …", *more)
 
 
 class SizeError(CnnError, ValueError):

@@ -66,6 +66,7 @@ from cnnlib.normalization import (
     local_response_normalization,
     local_response_normalization_backward,
 )
+from cnnlib.sizes import as_int, as_shape
 
 __all__ = [
     "ACTIVATIONS",
@@ -272,7 +273,8 @@ def _check_rate(rate: float) -> float:
 
 def _noise_shape(noise_shape: Sequence[int | None], shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a mask that ``shape`` can be multiplied with."""
-    sizes = tuple(noise_shape)
+    sizes = as_shape(noise_shape, "noise_shape")
+    sizes = tuple(None if n is None else as_int(n, "noise_shape") for n in sizes)
     fits = all(n in (None, 1, m) for n, m in zip(sizes, shape, strict=False))
     if len(sizes) != len(shape) or not fits:
         raise ShapeError(

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.activations import log_softmax, sigmoid, softmax
-from cnnlib.convolution import as_floats
+from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import DtypeError, ShapeError, SizeError
+from cnnlib.padding import as_array
 
 Floats = NDArray[np.floating]
 
@@ -169,8 +170,8 @@ def _check_pair(target: ArrayLike, output: ArrayLike) -> tuple[Floats, Floats]:
 
 def _check_labels(target: ArrayLike, output: ArrayLike) -> tuple[NDArray[np.integer], Floats]:
     """The labels as (..., 1), one for each row of output, or what is wrong with them."""
-    labels, output = np.asarray(target), as_floats(output, "output")
-    if labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels)):
+    labels, output = as_array(target, "target"), as_floats(output, "output")
+    if labels.dtype.kind == "f" and np.isfinite(labels).all() and np.array_equal(labels, np.floor(labels)):
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in "biu":
         raise DtypeError(f"target has dtype {labels.dtype}; labels are whole numbers: 0 for the first class")
@@ -211,4 +212,4 @@ def _mean(losses: Floats) -> np.floating:
 
 def _share(gradient: float, losses: Floats) -> np.floating:
     """What one loss adds to the mean, times the gradient of the mean, in the dtype of the losses."""
-    return losses.dtype.type(float(gradient) / max(losses.size, 1))
+    return losses.dtype.type(float(as_gradient(gradient, (), losses.dtype)) / max(losses.size, 1))

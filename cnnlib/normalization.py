@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.sizes import as_int
+from cnnlib.sizes import as_int, as_number
 
 Floats = NDArray[np.floating]
 
@@ -185,7 +185,7 @@ def local_response_normalization(
     >>> local_response_normalization([[[3.0, 4.0]]], depth_radius=1, bias=0, beta=0.5)
     array([[[0.6, 0.8]]])
     """
-    values, alpha = _check_lrn(inputs, depth_radius, alpha, alpha_over_n)
+    values, alpha = _check_lrn(inputs, depth_radius, bias, alpha, beta, alpha_over_n)
     return values * _inverse_power(_strength(values, depth_radius, bias, alpha), beta)
 
 
@@ -206,7 +206,7 @@ def local_response_normalization_backward(
     >>> local_response_normalization_backward([[[1.0, 0]]], [[[3.0, 4]]], depth_radius=0, bias=1, alpha=0)
     array([[[1., 0.]]])
     """
-    values, alpha = _check_lrn(inputs, depth_radius, alpha, alpha_over_n)
+    values, alpha = _check_lrn(inputs, depth_radius, bias, alpha, beta, alpha_over_n)
     slopes = as_gradient(gradient, values.shape, values.dtype)
     strength = _strength(values, depth_radius, bias, alpha)
     results = slopes * _inverse_power(strength, beta)
@@ -230,7 +230,7 @@ def _neighbours(values: Floats, radius: int) -> Floats:
     The rows lie in memory one after the other with zeros between them, so that each neighbour is one
     shifted copy of everything.
     """
-    channels = values.shape[-1]
+    channels = max(values.shape[-1], 1)
     radius = min(radius, channels - 1)
     rows = np.zeros((values.size // channels, channels + radius), values.dtype)
     rows[:, :channels] = values.reshape(-1, channels)
@@ -253,11 +253,14 @@ def _inverse_power(strength: Floats, beta: float) -> Floats:
 
 
 def _check_lrn(
-    inputs: ArrayLike, depth_radius: int, alpha: float, alpha_over_n: bool
+    inputs: ArrayLike, depth_radius: int, bias: float, alpha: float, beta: float, alpha_over_n: bool
 ) -> tuple[Floats, float]:
     values = _check_inputs(inputs)
     radius = as_int(depth_radius, "depth_radius", minimum=0)
-    return values, float(alpha) / (2 * radius + 1) if alpha_over_n else float(alpha)
+    for name, number in (("bias", bias), ("beta", beta)):
+        as_number(number, name, least=0)
+    alpha = as_number(alpha, "alpha", least=0)  # a negative strength has no root
+    return values, alpha / (2 * radius + 1) if alpha_over_n else alpha
 
 
 def _normalize(values: Floats, mean: ArrayLike, variance: ArrayLike, epsilon: float) -> Floats:
@@ -269,8 +272,7 @@ def _normalize(values: Floats, mean: ArrayLike, variance: ArrayLike, epsilon: fl
 
 def _scale(values: Floats, variance: ArrayLike, gamma: ArrayLike | None, epsilon: float) -> Floats:
     """What every channel is multiplied by: gamma / √(variance + epsilon)."""
-    if not epsilon >= 0:
-        raise SizeError(f"epsilon must not be negative, but is {epsilon!r}; 0.001 is usual")
+    epsilon = as_number(epsilon, "epsilon", least=0)
     spread = _each_channel(variance, "variance", values)
     if (spread < 0).any():
         raise SizeError(

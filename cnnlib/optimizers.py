@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import bisect
 import math
-import numbers
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlib import sizes
 from cnnlib.errors import CnnError, ShapeError
 from cnnlib.sizes import as_int
 
@@ -40,12 +40,7 @@ def as_number(value: Any, name: str, least: float = 0, below: float = math.inf) 
     >>> as_number(0.9, "momentum", 0, below=1)
     0.9
     """
-    real = isinstance(value, (numbers.Real, np.number)) and not isinstance(value, (bool, np.bool_))
-    number = float(value) if real else math.nan
-    if not least <= number < below:
-        upper = f" and below {below:g}" if below < math.inf else ""
-        raise OptionError(f"{name} must be a number of at least {least:g}{upper}, not {value!r}")
-    return number
+    return sizes.as_number(value, name, least, below, OptionError)
 
 
 # Learning rates that fall. Each is called with the number of updates made so far, as in Keras.

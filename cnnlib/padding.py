@@ -16,13 +16,27 @@ import numbers
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.errors import DtypeError, ShapeError, SizeError
 from cnnlib.sizes import Padding, PerAxis, as_shape, padding_amounts, per_axis, split_padding
 
 #: The values that may be put around the edge, in the words of this library and of NumPy.
 PAD_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect", "circular": "wrap"}
+
+
+def as_array(values: ArrayLike, name: str) -> NDArray:
+    """Return ``values`` as an array (of any shape), or say that their rows differ in length.
+
+    >>> as_array([[1, 2], [3]], "inputs")
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.ShapeError: inputs is ragged: its rows differ in length; make them equally long
+    """
+    try:
+        return np.asarray(values)
+    except ValueError:  # NumPy's own message speaks of sequences and elements
+        raise ShapeError(f"{name} is ragged: its rows differ in length; make them equally long") from None
 
 
 def pad(
@@ -48,7 +62,7 @@ def pad(
         ShapeError: not as many pairs as spatial axes.
         DtypeError: a constant that the dtype of ``inputs`` cannot hold.
     """
-    inputs = np.asarray(inputs)
+    inputs = as_array(inputs, "inputs")
     pairs = _pairs(inputs, amounts, mode)
     if not any(map(any, pairs)):
         return inputs
@@ -84,7 +98,7 @@ def pad_backward(gradient: NDArray, amounts: Sequence[tuple[int, int]], mode: st
     reflect   [2. 3. 2.]
     circular  [2. 3. 2.]
     """
-    gradient = np.asarray(gradient)
+    gradient = as_array(gradient, "gradient")
     for axis, (before, after) in enumerate(_pairs(gradient, amounts, mode), start=1):
         size = gradient.shape[axis] - before - after
         if size < (mode != "constant"):
@@ -105,7 +119,7 @@ def pad_backward(gradient: NDArray, amounts: Sequence[tuple[int, int]], mode: st
 
 def _pairs(array: NDArray, amounts: Sequence[tuple[int, int]], mode: str) -> list[tuple[int, ...]]:
     """Return the checked pairs (before, after) of every spatial axis, or say what is wrong."""
-    if mode not in PAD_MODES:
+    if not isinstance(mode, str) or mode not in PAD_MODES:
         raise SizeError(f"padding mode {mode!r} is unknown; use one of {', '.join(PAD_MODES)}")
     amounts = as_shape(amounts, "amounts")
     if len(amounts) != array.ndim - 2:

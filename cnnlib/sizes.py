@@ -12,12 +12,14 @@ learning* (2016, arXiv:1603.07285).
 from __future__ import annotations
 
 import math
+import numbers
 import operator
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from cnnlib.errors import ShapeError, SizeError
+from cnnlib.errors import CnnError, ShapeError, SizeError
 
 #: What a caller may write for the padding: a mode, an amount for both sides, or pairs (before, after).
 Padding: TypeAlias = "str | int | Sequence[int | tuple[int, int]]"
@@ -48,7 +50,33 @@ def as_int(value: Any, name: str, minimum: int = 1) -> int:
         number = None
     if number is None or isinstance(value, bool) or number < minimum:
         raise SizeError(f"{name} must be a whole number of at least {minimum}, not {shown(value)}")
+    if number > sys.maxsize:
+        raise SizeError(f"{name} {number:.1e} is more than any array has; use a number below 2**63")
     return number
+
+
+def as_number(
+    value: Any,
+    name: str,
+    least: float = -math.inf,
+    below: float = math.inf,
+    kind: type[CnnError] = SizeError,
+) -> float:
+    """Return ``value`` as a float from ``least`` to under ``below``, or say what is wrong with it.
+
+    >>> as_number(0.9, "momentum", 0, below=1)
+    0.9
+    >>> as_number("0.9", "momentum", 0, below=1)
+    Traceback (most recent call last):
+        ...
+    cnnlib.errors.SizeError: momentum must be a number of at least 0 and below 1, not '0.9'
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not least <= value < below:
+        lower = f" of at least {least:g}" if least > -math.inf else ""
+        upper = f" and below {below:g}" if below < math.inf else ""
+        raise kind(f"{name} must be a number{lower}{upper}, not {shown(value)}")
+    return float(value)
 
 
 def shown(value: Any) -> str:
@@ -334,7 +362,7 @@ def conv_macs(
     """
     out = output_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
     size = per_axis(kernel_size, len(out) - 2, "kernel_size")
-    one_filter = conv_weights(size, input_shape[-1], filters, groups) // filters
+    one_filter = conv_weights(size, input_shape[-1], filters, groups) // out[-1]
     return one_filter * math.prod(out)
 
 
@@ -378,7 +406,7 @@ def depthwise_macs(
     >>> depthwise_macs((1, 112, 112, 64), kernel_size=3, padding="same")
     7225344
     """
-    channels = as_int(as_shape(input_shape, "input_shape")[-1], "channels")
+    channels = as_int(_checked_shape(input_shape)[-1], "channels")
     filters = channels * as_int(multiplier, "multiplier")
     return conv_macs(input_shape, kernel_size, filters, strides, padding, dilation_rate, groups=channels)
 
@@ -459,7 +487,7 @@ def locally_connected_parameters(
     """
     shape = locally_connected_shape(input_shape, kernel_size, filters, strides, padding, dilation_rate)
     places = math.prod(shape[: (len(shape) - 2) // 2])
-    return math.prod(shape) + (places * filters if use_bias else 0)
+    return math.prod(shape) + (places * shape[-1] if use_bias else 0)
 
 
 def transposed_crop(
@@ -706,7 +734,7 @@ def dense_connections(input_shape: Sequence[int], units: int, use_bias: bool = T
     10164
     """
     macs = dense_macs(input_shape, units)
-    outputs = math.prod(tuple(input_shape)[:-1]) * units
+    outputs = math.prod(tuple(input_shape)[:-1]) * as_int(units, "units")
     return macs + (outputs if use_bias else 0)
 
 

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_bias, as_floats, as_gradient, check_needs, conv, conv_backward
 from cnnlib.errors import DtypeError, ShapeError, SizeError
+from cnnlib.padding import as_array
 from cnnlib.sizes import (
     Padding,
     PerAxis,
@@ -350,7 +351,7 @@ def max_unpool(inputs: ArrayLike, switches: ArrayLike, output_shape: Sequence[in
     >>> max_unpool(kept, switches, (1, 4, 1)).ravel()
     array([0, 7, 9, 0])
     """
-    values = np.asarray(inputs)
+    values = as_array(inputs, "inputs")
     shape, places = _check_switches(values, switches, output_shape)
     outputs = np.zeros(shape, values.dtype)
     outputs.reshape(-1)[places] = values
@@ -382,7 +383,7 @@ def _check_switches(
 ) -> tuple[tuple[int, ...], NDArray[np.intp]]:
     """Return the shape of the outputs, and each value's place in them laid flat."""
     shape = tuple(as_int(n, "output_shape", minimum=0) for n in as_shape(output_shape, "output_shape"))
-    chosen = np.asarray(switches)
+    chosen = as_array(switches, "switches")
     if chosen.dtype.kind not in "iu":
         raise DtypeError(f"switches have dtype {chosen.dtype}; they are indices, whole numbers")
     if values.ndim < 3 or chosen.shape != values.shape:
@@ -408,7 +409,7 @@ def _check_switches(
 
 def _check_factors(inputs: ArrayLike, size: PerAxis) -> tuple[NDArray, tuple[int, ...]]:
     """Return the inputs and a factor for each spatial axis, or say what is wrong with them."""
-    values = np.asarray(inputs)
+    values = as_array(inputs, "inputs")
     if values.ndim < 3:
         raise ShapeError(
             f"inputs of shape {values.shape} cannot be enlarged; they need (batch, *spatial, channels)"

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import ConvGradients, as_floats, as_gradient, check_needs, conv, conv_backward
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.padding import amounts_for, pad, pad_backward
+from cnnlib.padding import amounts_for, as_array, pad, pad_backward
 from cnnlib.sizes import Padding, PerAxis, as_int, locally_connected_shape, output_shape, per_axis
 from cnnlib.windows import sliding_windows
 
@@ -323,7 +323,7 @@ def channel_shuffle(inputs: ArrayLike, groups: int) -> NDArray:
     >>> channel_shuffle(np.arange(6).reshape(1, 1, 6), groups=2).ravel()
     array([0, 3, 1, 4, 2, 5])
     """
-    values = np.asarray(inputs)
+    values = as_array(inputs, "inputs")
     groups, each = _check_groups(values, groups)
     blocks = values.reshape(*values.shape[:-1], groups, each)
     return np.swapaxes(blocks, -1, -2).reshape(values.shape)

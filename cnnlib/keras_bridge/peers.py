@@ -7,6 +7,7 @@ are Keras' own.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import inspect
@@ -116,8 +117,9 @@ def peer(operator: str) -> Peer:
     >>> peer("conv").layer.format(rank=2)
     'Conv2D'
     """
-    if operator not in PEERS:
-        raise CnnError(f"no operator {operator!r} to compare; there are {', '.join(PEERS)}")
+    if not isinstance(operator, str) or operator not in PEERS:
+        near = ", ".join(difflib.get_close_matches(str(operator), PEERS, 3) or list(PEERS)[:3])
+        raise CnnError(f"no operator {operator!r} to compare; is it one of {near}? All are in PEERS")
     return PEERS[operator]
 
 

@@ -82,8 +82,8 @@ class Layer:
     def __post_init__(self) -> None:
         self.has_own_name, self.has_number = bool(self.name), False
         self.name = str(self.name or base_name(type(self).__name__))
-        if np.dtype(self.dtype).kind != "f":
-            raise DtypeError(f"{self.name}: dtype must be float32 or float64, not {self.dtype}")
+        if not isinstance(self.dtype, (str, type, np.dtype)) or np.dtype(self.dtype).kind != "f":
+            raise DtypeError(f"{self.name}: dtype must be float32 or float64, not {self.dtype!r}")
         self.dtype = np.dtype(self.dtype).name
         self.built = False
         self._specs: dict[str, Weight] = {}

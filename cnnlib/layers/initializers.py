@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.errors import CnnError
+from cnnlib.sizes import as_int
 
 #: Draws weights: (generator, shape, dtype) to an array.
 Initializer: TypeAlias = "Callable[[np.random.Generator, Sequence[int], np.dtype[Any]], NDArray]"
@@ -41,7 +42,9 @@ def seed_sequence(seed: int | np.random.SeedSequence | None) -> np.random.SeedSe
     """Where a layer takes its random numbers from: its own seed, or else its turn at the common source."""
     if isinstance(seed, np.random.SeedSequence):
         return seed
-    return _source.spawn(1)[0] if seed is None else np.random.SeedSequence(seed)
+    if seed is None:
+        return _source.spawn(1)[0]
+    return np.random.SeedSequence(as_int(seed, "seed", minimum=0))
 
 
 #: The standard deviation of a normal distribution whose values beyond two deviations are drawn anew.
@@ -126,7 +129,7 @@ def initial(
     Raises:
         CnnError: an unknown name.
     """
-    if name not in INITIALIZERS:
+    if not isinstance(name, str) or name not in INITIALIZERS:
         raise CnnError(f"initializer {name!r} is unknown; use one of {', '.join(INITIALIZERS)}")
     kind = np.dtype(dtype)
     drawn = np.promote_types(kind, np.float32)  # NumPy draws no float16

@@ -15,6 +15,7 @@ import numpy as np
 from cnnlib.errors import ShapeError
 from cnnlib.layers.base import Floats, Weightless
 from cnnlib.layers.nodes import Shape
+from cnnlib.sizes import as_int
 
 
 class Merge(Weightless):
@@ -216,7 +217,8 @@ class Concatenate(Weightless):
         """The lengths along the axis added up."""
         shapes = _several(input_shape)
         rank = len(shapes[0])
-        axis = self.axis + rank if self.axis < 0 else self.axis
+        axis = as_int(self.axis, "axis", minimum=-rank)
+        axis += rank if axis < 0 else 0
         others = [shape[:axis] + shape[axis + 1 :] for shape in shapes]
         if not 0 <= axis < rank or any(len(shape) != rank for shape in shapes):
             raise ShapeError(f"shapes {_listed(shapes)} cannot be concatenated along axis {self.axis}")

@@ -18,6 +18,7 @@ from cnnlib.functional import (
 )
 from cnnlib.layers.base import Floats, Layer, Weight, Weightless
 from cnnlib.layers.nodes import Shape
+from cnnlib.sizes import as_number
 
 
 @dataclass(eq=False, repr=False)
@@ -60,7 +61,7 @@ class BatchNormalization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum <= 1:
+        if as_number(self.momentum, "momentum", least=0) > 1:
             raise SizeError(f"momentum must be from 0 to 1, not {self.momentum!r}; 0.99 is usual")
 
     def weight_specs(self, input_shape: Shape) -> dict[str, Weight]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnlib.errors import SizeError
 from cnnlib.functional import dropout, dropout_backward
 from cnnlib.layers.base import Floats, Weightless
 from cnnlib.layers.nodes import Shape
+from cnnlib.sizes import as_number
 
 
 @dataclass(eq=False, repr=False)
@@ -42,8 +42,7 @@ class Dropout(Weightless):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.rate, bool) or not 0 <= self.rate < 1:
-            raise SizeError(f"rate must be at least 0 and below 1, not {self.rate!r}")
+        as_number(self.rate, "rate", least=0, below=1)
         self.generator = np.random.default_rng(self.seeds)
 
     def initialize(self, seed: int | np.random.SeedSequence | None = None) -> None:

@@ -14,7 +14,7 @@ from cnnlib.layers.base import Floats, Weightless, open_sizes
 from cnnlib.layers.nodes import Shape
 from cnnlib.padding import pad, pad_backward
 from cnnlib.receptive_field import EVERYTHING, AnyWindow, Window
-from cnnlib.sizes import PerAxis, as_int, per_axis
+from cnnlib.sizes import PerAxis, as_int, as_shape, per_axis
 from cnnlib.upsampling import (
     upsample_bilinear,
     upsample_bilinear_backward,
@@ -83,7 +83,9 @@ class Reshape(Weightless):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.target_shape = tuple(as_int(n, "target_shape", minimum=-1) for n in self.target_shape)
+        self.target_shape = tuple(
+            as_int(n, "target_shape", minimum=-1) for n in as_shape(self.target_shape, "target_shape")
+        )
         if self.target_shape.count(-1) > 1 or 0 in self.target_shape:
             raise SizeError(f"target_shape {self.target_shape} may have one -1, and no 0")
 
@@ -139,7 +141,7 @@ class Permute(Weightless):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.dims = tuple(as_int(n, "dims") for n in self.dims)
+        self.dims = tuple(as_int(n, "dims") for n in as_shape(self.dims, "dims"))
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise SizeError(f"dims {self.dims} must name each axis from 1 to {len(self.dims)} once")
 

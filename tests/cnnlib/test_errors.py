@@ -231,7 +231,7 @@ ROWS = [
     ("correlate_loops(np.array([1]), np.array([1, 2]))", SizeError, "kernel 2 does not fit into input 1"),
     ("conv_loops(X, ones((7, 7, 3, 1)))", SizeError, "axis 0: kernel 7 does not fit into input 6"),
     ("pool_loops(X, 7)", SizeError, "axis 0: kernel 7 does not fit into input 6"),
-    ("bridge.agree('min_pool', X, 2)", CnnError, "'min_pool' … conv, max_pool, average_pool"),
+    ("bridge.agree('min_pool', X, 2)", CnnError, "'min_pool' … max_pool … All are in PEERS"),
     ("bridge.max_pool(ones((1, 2, 2, 2, 2, 1)), 2)", ShapeError, "1D, 2D and 3D, but the input has 4"),
 ]
 

@@ -195,7 +195,7 @@ normalize = functools.partial(batch_normalization, X)
         (lambda: normalize(np.ones(4), np.ones(4), np.ones((1, 4))), ShapeError, "gamma has shape (1, 4)"),
         (lambda: normalize(np.ones(4), np.ones(4), None, ["a"]), DtypeError, "beta has dtype <U1"),
         (lambda: normalize(np.ones(4), np.array([1, 1, -2, 1])), SizeError, "-2.0 of channel 2 is negative"),
-        (lambda: normalize(np.ones(4), np.ones(4), epsilon=-1), SizeError, "negative, but is -1; 0.001"),
+        (lambda: normalize(np.ones(4), np.ones(4), epsilon=-1), SizeError, "at least 0, not -1"),
         (lambda: normalize(np.ones(4), np.ones(4), epsilon=float("nan")), SizeError, "nan"),
         (lambda: batch_normalization_train(X[:0]), ShapeError, "(0, 3, 4) have no mean; give at least one"),
         (lambda: batch_normalization_train(X[..., :0]), ShapeError, "have no mean"),

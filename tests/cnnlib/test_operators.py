@@ -45,7 +45,7 @@ def operators(suffix: str = "") -> dict[str, Callable]:
 
 EVERY = operators()
 #: What operators call on their arguments; see the tests of the convolution.
-HELPERS = {"as_floats", "as_bias", "as_gradient", "check_needs"}
+HELPERS = {"as_array", "as_floats", "as_bias", "as_gradient", "check_needs"}
 BACKWARDS = operators("_backward")
 
 
