@@ -19,6 +19,7 @@ import measuring  # noqa: I001 - before NumPy: it sets the number of threads
 import argparse
 import csv
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -27,15 +28,11 @@ from cnnlib.architectures.imagenet import decode, prepare
 from cnnlib.folding import fold_batch_norm
 from cnnlib.images import photograph
 
-#: The networks, as they are made. Weights of VGG-16 take half a gigabyte, twice.
-NETWORKS: dict[str, Callable] = {
-    "efficientnet_lite0": architectures.efficientnet_lite0,
-    "mobilenet": architectures.mobilenet,
-    "shufflenet": architectures.shufflenet,
-    "googlenet": architectures.googlenet,
-    "resnet18": architectures.resnet18,
-    "resnet50": architectures.resnet50,
-    "vgg16": architectures.vgg16,
+#: The networks, as they are made: random ones without softmax, which would say the same of every class.
+#: Weights of VGG-16 take half a gigabyte, twice.
+NETWORKS: dict[str, Callable] = {"efficientnet_lite0": architectures.efficientnet_lite0} | {
+    name: partial(getattr(architectures, name), classifier_activation=None)
+    for name in ("mobilenet", "shufflenet", "googlenet", "resnet18", "resnet50", "vgg16")
 }
 #: The most that a photograph may take, in seconds of one thread.
 LIMITS = {"efficientnet_lite0": 1.0}
