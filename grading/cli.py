@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grading.course import ROOT, Course
-from grading.errors import GradingError
+from grading.errors import GradingError, printable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +38,24 @@ def parser() -> argparse.ArgumentParser:
         "--student", action="append", default=[], metavar="ID", help="only this one (may be repeated)"
     )
 
+    verb.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="so many at a time (default: one for each core)"
+    )
+    verb.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="a Dask cluster does the work (`local`: one here)"
+    )
+    verb.add_argument("--db", metavar="URL", help="the gradebook's database: postgresql+psycopg2://…")
+    verb.add_argument(
+        "--question", default="", metavar="ID", help="grade this question anew in all; leave all other marks"
+    )
+    verb.add_argument("--again", action="store_true", help="grade what is unchanged too")
+    verb.add_argument(
+        "--plain", action="store_true", help="run tests in the student's own kernel, as nbgrader does"
+    )
+    verb.add_argument(
+        "--unsandboxed", action="store_true", help="where there can be no sandbox: go on without one"
+    )
+
     for name, text in (
         ("feedback", "write the feedback pages anew where marks or comments changed"),
         ("export", "write the marks as CSV: class/marks/ASSIGNMENT.csv"),
@@ -56,7 +74,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     try:
         return _run(options, root)
     except GradingError as error:
-        print(f"grading: {error}", file=sys.stderr, flush=True)
+        print(f"grading: {printable(str(error))}", file=sys.stderr, flush=True)
         return 1
     except OSError as error:  # a disk that is full, a file that belongs to somebody else
         print(f"grading: {error}", file=sys.stderr, flush=True)
@@ -78,21 +96,27 @@ def _run(options: argparse.Namespace, root: Path) -> int:
             ("marks", course.folder / "marks"),
             ("report", course.folder / "report" / "index.html"),
             ("feedback", course.feedback / "index.html"),
-            ("gradebook", course.gradebook),
+            ("gradebook", course.gradebook or course.folder),
         ):
             run.say(f"  {what:<10}{course.show(where)}")
         return 0
 
-    course = Course.load(root, options.folder)
+    if getattr(options, "unsandboxed", False):
+        from grading.config import UNSANDBOXED
+
+        os.environ[UNSANDBOXED] = "1"
+    course = Course.load(root, options.folder, getattr(options, "db", None))
     if options.verb == "release":
         return _release(course, options.assignments)
     if options.verb == "grade":
-        outcome = run.grade(course, course.find(options.assignment), options.student)
-        if outcome.problems:
-            raise GradingError(
-                f"{run.some(len(outcome.problems), 'submission')} could not be graded: "
-                + ", ".join(sorted(outcome.problems))
-            )
+        how = run.Options(
+            jobs=options.jobs,
+            scheduler=options.scheduler,
+            question=options.question,
+            again=options.again,
+            trusted=not options.plain,
+        )
+        run.grade(course, course.find(options.assignment), options.student, how)
         return 0
     with run.locked(course):
         if options.verb == "report":

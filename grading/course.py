@@ -57,8 +57,11 @@ class Course:
     config: Config
 
     @classmethod
-    def load(cls, root: Path = ROOT, folder: Path | str | None = None) -> Course:
-        """Read ``nbgrader_config.py`` in ``root``; ``folder`` names another class folder."""
+    def load(cls, root: Path = ROOT, folder: Path | str | None = None, db: str | None = None) -> Course:
+        """Read ``nbgrader_config.py`` in ``root``.
+
+        ``folder`` names another class folder, and ``db`` another gradebook: a URL as SQLAlchemy reads it.
+        """
         root = root.resolve()
         file = root / "nbgrader_config.py"
         if not file.is_file():
@@ -77,6 +80,8 @@ class Course:
             )
         with _environment({"COURSE_CLASS": str(place)}), _module_path():
             config = PyFileConfigLoader(file.name, path=str(root)).load_config()
+        if db:
+            config.CourseDirectory.db_url = db
         return cls(root, place, config)
 
     @property
@@ -105,9 +110,15 @@ class Course:
         return self.folder / "feedback"
 
     @property
-    def gradebook(self) -> Path:
-        """Nbgrader's database."""
-        return self.folder / "gradebook.db"
+    def db_url(self) -> str:
+        """Nbgrader's database, as SQLAlchemy names it."""
+        return str(self.config.CourseDirectory.db_url)
+
+    @property
+    def gradebook(self) -> Path | None:
+        """The database's file; none where a server keeps it."""
+        kind, _, file = self.db_url.partition(":///")
+        return Path(file) if kind.startswith("sqlite") and file else None
 
     @property
     def log(self) -> Path:

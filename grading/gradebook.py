@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import nbformat
+import sqlalchemy
 import sqlalchemy.exc
 from nbgrader.api import Assignment, Base, Grade, Gradebook, MissingEntry, get_alembic_version
 
 from grading import state
 from grading.course import Course
 from grading.errors import GradingError
+from grading.task import Result
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,12 @@ class Row:
     seconds_late: float = 0.0
     penalty: float = 0.0
     marks: Mapping[str, Mark] = field(default_factory=dict)
-    #: Why what was handed in last could not be graded; the marks are then those of an earlier submission.
+    #: Why what was handed in last got no points at all; all its marks are then 0.
     problem: str = ""
+    #: What was put right in the submission before it was graded.
+    notes: tuple[str, ...] = ()
+    #: Whether its code ran in the sandbox.
+    sandboxed: bool = True
 
     @property
     def name(self) -> str:
@@ -84,11 +94,9 @@ class Row:
 
     @property
     def status(self) -> str:
-        """In a word: graded, waiting, not graded, not submitted."""
-        if self.problem:
-            return "not graded"
+        """In a word: graded, waiting, zero (for the reason in ``problem``), not graded yet, not submitted."""
         if self.marks:
-            return "waiting" if self.waiting else "graded"
+            return "zero" if self.problem else "waiting" if self.waiting else "graded"
         return "not graded" if self.handed_in else "not submitted"
 
 
@@ -115,14 +123,32 @@ def opened(course: Course) -> Iterator[Gradebook]:
     """
     check(course)
     try:
-        with Gradebook(course.config.CourseDirectory.db_url, course.config.CourseDirectory.course_id) as book:
+        with Gradebook(course.db_url, course.config.CourseDirectory.course_id) as book:
             yield book
-    except sqlalchemy.exc.OperationalError as error:
-        place = course.show(course.gradebook)
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.ProgrammingError) as error:
+        said = " ".join(str(error.orig).split())
         raise GradingError(
-            f"{place} could not be used ({error.orig}); close other programs that have it open, "
+            f"{place(course)} could not be used ({said}); close other programs that have it open, "
             f"or, after an upgrade of nbgrader, back it up and run: nbgrader db upgrade"
         ) from error
+    except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
+        raise GradingError(f"{place(course)} is no database that can be opened here ({error})") from error
+
+
+def place(course: Course) -> str:
+    """Where the gradebook is, as a person may read it: a password is not shown."""
+    try:
+        url = sqlalchemy.engine.make_url(course.db_url)
+    except sqlalchemy.exc.ArgumentError:
+        return "the gradebook's address"
+    if url.get_backend_name() == "sqlite" and url.database:
+        return course.show(Path(url.database))
+    return url.render_as_string(hide_password=True)
+
+
+def exists(course: Course) -> bool:
+    """Whether there is a gradebook: a file, or a server that was told to be one."""
+    return course.gradebook is None or course.gradebook.exists()
 
 
 def check(course: Course) -> None:
@@ -132,9 +158,9 @@ def check(course: Course) -> None:
     the note it could never upgrade them.
     """
     file = course.gradebook
-    if not file.exists():
+    if file is None or not file.exists():
         return
-    place = course.show(file)
+    named = course.show(file)
     try:
         with contextlib.closing(sqlite3.connect(file)) as database:
             tables = {
@@ -147,15 +173,15 @@ def check(course: Course) -> None:
             other = [name for name in sorted(tables) if not _as_now(database, name)]
             if other:
                 raise GradingError(
-                    f"{place} was left half-made by another version of nbgrader (table {other[0]}); "
-                    f"put a backup in its place, or begin a new one: mv {place} {place}.half-made"
+                    f"{named} was left half-made by another version of nbgrader (table {other[0]}); "
+                    f"put a backup in its place, or begin a new one: mv {named} {named}.half-made"
                 )
             database.execute("create table if not exists alembic_version (version_num varchar(32) not null)")
             database.execute("insert into alembic_version values (?)", (get_alembic_version(),))
             database.commit()
     except sqlite3.DatabaseError as error:
         raise GradingError(
-            f"{place} cannot be used as a gradebook ({error}); close other programs that have it open, "
+            f"{named} cannot be used as a gradebook ({error}); close other programs that have it open, "
             f"or put a backup in its place"
         ) from error
 
@@ -194,6 +220,7 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
         }
         # nbgrader begins rows before it grades, and takes the folder away where grading fails.
         graded = (course.autograded / student_id / assignment).is_dir()
+        noted = state.read(course.stamp(assignment, student_id))
         rows.append(
             Row(
                 student=student_id,
@@ -206,7 +233,9 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
                 if submission
                 else 0.0,
                 marks={q.name: grades[q.name] for q in questions if q.name in grades} if graded else {},
-                problem=str(state.read(course.stamp(assignment, student_id)).get("problem", "")),
+                problem=str(noted.get("problem", "")),
+                notes=tuple(str(note) for note in noted.get("notes", [])),
+                sandboxed=bool(noted.get("sandboxed", True)),
             )
         )
     rows.sort(key=lambda r: (r.last_name.casefold(), r.first_name.casefold(), r.student))
@@ -234,25 +263,233 @@ def comments(book: Gradebook, assignment: str, student: str) -> dict[str, str]:
     return {c.name: c.comment for n in submission.notebooks for c in n.comments if c.comment}
 
 
-def reviewed(book: Gradebook, assignment: str, student: str) -> list[str]:
-    """The questions to which a person gave points and is done with."""
+@dataclass(frozen=True)
+class Recorded:
+    """What the gradebook holds of a submission now."""
+
+    points: float
+    waiting: int
+
+
+def record(
+    course: Course, book: Gradebook, result: Result, mark: str, question: str | None = None
+) -> Recorded:
+    """Write a result down: gradebook, graded notebooks, and the note that both are of this submission.
+
+    Points and comments given by hand stay; where the answer has not changed since, nobody is asked to look
+    at it again. A submission with a problem gets 0 everywhere, and what was there before is kept aside
+    (:func:`earlier`) until there is something to mark again. Killed at any moment, the rest is done by
+    :func:`heal`. Late penalties are computed when marks are read (:func:`grading.late.refresh`).
+
+    Args:
+        course: where to write.
+        book: the open gradebook; one process at a time may write.
+        result: what grading came to.
+        mark: the fingerprint of what it was made from.
+        question: change the marks of this question alone.
+    """
+    file = _journal(course, result.assignment, result.student)
+    entry = {"mark": mark, "question": question, "result": result.to_json()}
+    state.write(file, json.dumps(entry).encode())
+    return _complete(course, book, file)
+
+
+def heal(course: Course, book: Gradebook) -> list[str]:
+    """Complete what a run that was killed had begun to write down; return whose results these were."""
+    healed = []
+    for file in sorted((course.folder / ".state" / "results").glob("*/*.json")):
+        _complete(course, book, file)
+        healed.append(file.stem)
+    return healed
+
+
+def _journal(course: Course, assignment: str, student: str) -> Path:
+    return course.folder / ".state" / "results" / assignment / f"{student}.json"
+
+
+def earlier(course: Course, assignment: str, student: str) -> Path:
+    """Where the last good result of a student lies whose newer submission got nothing."""
+    return course.folder / "earlier" / student / assignment
+
+
+def _complete(course: Course, book: Gradebook, file: Path) -> Recorded:
+    """Do what a journal says. Each step can be done again, and the journal goes last."""
+    entry = json.loads(file.read_bytes())
+    result, question = Result.from_json(entry["result"]), entry["question"]
+    assignment, student = result.assignment, result.student
+    folder, aside = course.autograded / student / assignment, earlier(course, assignment, student)
+    stamp = course.stamp(assignment, student)
+    if result.problem and folder.is_dir() and not aside.exists() and not state.read(stamp).get("problem"):
+        _put_aside(course, book, assignment, student)
+    recorded = _write(book, result, question, _answers(aside, folder), _snapshot(aside))
+    notebooks = dict(result.notebooks)
+    if question is not None:
+        notebooks |= _merged(folder, notebooks, question)
+    if result.timestamp:
+        notebooks["timestamp.txt"] = f"{result.timestamp.replace('T', ' ')} UTC".encode()
+    state.write_folder(folder, notebooks)
+    more: dict[str, Any] = {name: getattr(result, name) for name in ("notes", "sandboxed", "trusted")}
+    if result.problem:
+        more["problem"] = result.problem
+    state.note(stamp, entry["mark"] if result.final else "", seconds=round(result.seconds, 2), **more)
+    if not result.problem and aside.exists():
+        shutil.rmtree(aside)
+    file.unlink()
+    return recorded
+
+
+def _write(
+    book: Gradebook,
+    result: Result,
+    question: str | None,
+    before: Mapping[str, str],
+    kept: Mapping[str, Any],
+) -> Recorded:
+    """Write a result into the database; the marks change in one transaction."""
+    book.update_or_create_student(result.student)
+    when = {"timestamp": result.timestamp} if result.timestamp else {}
+    submission = book.update_or_create_submission(result.assignment, result.student, **when)
+    grades = {(n.name, g.name): g for n in submission.notebooks for g in n.grades}
+    comments = {(n.name, c.name): c for n in submission.notebooks for c in n.comments}
+    if result.problem:
+        for grade in grades.values():
+            grade.auto_score, grade.manual_score, grade.extra_credit = 0.0, None, None
+            grade.needs_manual_grade = False
+        for number, key in enumerate(sorted(comments)):
+            comments[key].auto_comment = None if number else f"No points: {result.problem}"
+    else:
+        after = _sources(result.notebooks)
+        for score in result.scores:
+            if question is not None and score.question != question:
+                continue
+            grade = grades[score.notebook, score.question]
+            manual = grade.manual_score is not None
+            done = manual and not grade.needs_manual_grade
+            past = kept.get("grades", {}).get(score.question)
+            if past and not manual:
+                grade.manual_score, grade.extra_credit = past["manual"], past["extra"]
+                manual = past["manual"] is not None
+                done = manual and not past["waiting"]
+            grade.auto_score = score.points
+            grade.needs_manual_grade = (score.by_hand or manual) and not (
+                done and _unchanged(before, after, score.question)
+            )
+        for said in result.comments:
+            if question is None or said.cell == question:
+                comments[said.notebook, said.cell].auto_comment = said.text
+    points = sum(
+        (g.auto_score or 0.0 if g.manual_score is None else g.manual_score) + (g.extra_credit or 0.0)
+        for g in grades.values()
+    )
+    recorded = Recorded(points, sum(bool(g.needs_manual_grade) for g in grades.values()))
+    book.db.commit()
+    book.db.expunge_all()  # or the memory of a run would grow with the class
+    return recorded
+
+
+def _unchanged(before: Mapping[str, str], after: Mapping[str, str], question: str) -> bool:
+    """Whether a person who has seen the answer before has nothing new to see."""
+    if question in after:
+        return before.get(question) == after[question]
+    return bool(before) and before == after  # a test: all answers may matter to it
+
+
+def _answers(*folders: Path) -> dict[str, str]:
+    """What the student had written into each answer when it was last graded: in the first folder there is."""
+    for folder in folders:
+        if folder.is_dir():
+            return _sources({file.name: file.read_bytes() for file in folder.glob("*.ipynb")})
+    return {}
+
+
+def _sources(notebooks: Mapping[str, bytes]) -> dict[str, str]:
+    """The answers in graded notebooks; none where somebody has put something else there."""
+    try:
+        cells = [cell for content in notebooks.values() for cell in json.loads(content)["cells"]]
+        about = [(cell["metadata"].get("nbgrader", {}), "".join(cell["source"])) for cell in cells]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {each["grade_id"]: source for each, source in about if each.get("solution") and "grade_id" in each}
+
+
+def _merged(folder: Path, notebooks: Mapping[str, bytes], question: str) -> dict[str, bytes]:
+    """Graded notebooks as they were, with the cells of one question as they are now."""
+    merged = {}
+    for name, content in notebooks.items():
+        try:
+            was = nbformat.read(folder / name, as_version=4)
+        except Exception:  # there is none, or nothing that can be read: the new one, then
+            continue
+        now = {c.metadata.get("nbgrader", {}).get("grade_id"): c for c in nbformat.reads(content, 4).cells}
+        was.cells = [
+            now.get(question, cell) if cell.metadata.get("nbgrader", {}).get("grade_id") == question else cell
+            for cell in was.cells
+        ]
+        merged[name] = nbformat.writes(was).encode()
+    return merged
+
+
+def _put_aside(course: Course, book: Gradebook, assignment: str, student: str) -> None:
+    """Keep a good result, before 0 takes its place."""
     try:
         submission = book.find_submission(assignment, student)
     except MissingEntry:
-        return []
-    return [
-        g.name
-        for notebook in submission.notebooks
-        for g in notebook.grades
-        if g.manual_score is not None and not g.needs_manual_grade
-    ]
+        return
+    folder = course.autograded / student / assignment
+    snapshot = {
+        "timestamp": submission.timestamp and submission.timestamp.isoformat(),
+        "stamp": state.read(course.stamp(assignment, student)),
+        "grades": {
+            g.name: {
+                "automatic": g.auto_score,
+                "manual": g.manual_score,
+                "extra": g.extra_credit,
+                "waiting": bool(g.needs_manual_grade),
+            }
+            for n in submission.notebooks
+            for g in n.grades
+        },
+        "comments": {c.name: c.auto_comment for n in submission.notebooks for c in n.comments},
+    }
+    files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    files["marks.json"] = json.dumps(snapshot, indent=1).encode()
+    state.write_folder(earlier(course, assignment, student), files)
 
 
-def keep_reviewed(book: Gradebook, assignment: str, student: str, questions: list[str]) -> None:
-    """Take back nbgrader's wish to have these looked at again."""
-    for question in questions:
-        _grade(book, assignment, student, question).needs_manual_grade = False
-    book.db.commit()
+def _snapshot(aside: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((aside / "marks.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def withdraw(course: Course, book: Gradebook, assignment: str, student: str) -> bool:
+    """Undo a submission that got nothing and was taken back; tell whether an earlier one counts again."""
+    aside, stamp = earlier(course, assignment, student), course.stamp(assignment, student)
+    folder, kept = course.autograded / student / assignment, _snapshot(aside)
+    if kept:
+        when = {"timestamp": kept["timestamp"]} if kept["timestamp"] else {}
+        submission = book.update_or_create_submission(assignment, student, **when)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                past = kept["grades"].get(grade.name)
+                if past:
+                    grade.auto_score, grade.manual_score = past["automatic"], past["manual"]
+                    grade.extra_credit, grade.needs_manual_grade = past["extra"], past["waiting"]
+            for comment in notebook.comments:
+                comment.auto_comment = kept["comments"].get(comment.name)
+        book.db.commit()
+        files = {p.name: p.read_bytes() for p in aside.iterdir() if p.name != "marks.json"}
+        state.write_folder(folder, files)
+        state.write(stamp, json.dumps(kept["stamp"]).encode())
+        shutil.rmtree(aside)
+    else:
+        with contextlib.suppress(MissingEntry):
+            book.remove_submission(assignment, student)
+        shutil.rmtree(folder, ignore_errors=True)
+        stamp.unlink(missing_ok=True)
+    return bool(kept)
 
 
 def _grade(book: Gradebook, assignment: str, student: str, question: str) -> Grade:

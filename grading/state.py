@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -55,11 +56,57 @@ def read(stamp: Path) -> dict[str, Any]:
 
 
 def note(stamp: Path, mark: str, **more: Any) -> None:
-    """Note that a result is complete. Written aside first, so that a stamp is never half there."""
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    new = stamp.with_name(stamp.name + ".new")
-    new.write_text(json.dumps({"fingerprint": mark, **more}), encoding="utf-8")
-    new.replace(stamp)
+    """Note that a result is complete."""
+    write(stamp, json.dumps({"fingerprint": mark, **more}).encode())
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, also where the power fails."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(file.name + ".new")
+    _write_through(new, content)
+    new.replace(file)
+    _settle(file.parent)
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], aside: Path | None = None) -> None:
+    """Put a folder of files in the place of another one, whole; the other goes ``aside`` or is removed.
+
+    Killed in between, it leaves the old folder, or none and a hidden one beside; writing it again mends that.
+    """
+    new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name, content in sorted(files.items()):
+        _write_through(new / name, content)
+    _settle(new)
+    if folder.exists():
+        if aside is not None and not aside.exists():
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            folder.replace(aside)
+        else:
+            shutil.rmtree(old, ignore_errors=True)
+            folder.replace(old)
+    new.replace(folder)
+    _settle(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write_through(file: Path, content: bytes) -> None:
+    with file.open("wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _settle(folder: Path) -> None:
+    """Have the names in a folder on disk, where the system can promise that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextlib.contextmanager
