@@ -36,8 +36,9 @@ from book.numbers import Written, find, flatten, mask, plain, stands_in
 #: Modules of cnnlib that a claim may name.
 MODULES = (
     "activations", "algorithms", "architectures", "connections", "convolution", "filters", "formulas",
-    "functional", "images", "keras_bridge", "layers", "losses", "network", "normalization", "padding", "pooling",
-    "receptive_field", "signals", "sizes", "training", "upsampling", "variants", "weights", "windows",
+    "functional", "images", "keras_bridge", "layers", "losses", "network", "normalization", "padding",
+    "pooling", "receptive_field", "signals", "sizes", "training", "upsampling", "variants", "weights",
+    "windows",
 )  # fmt: skip
 _RESULT = re.compile(
     r"(?:(?<![<>!=])=(?!=)|→|≈|\\to|\\rightarrow|\\approx|\\Rightarrow|⇒|\b(?:gives|leaves|makes)\b)"
