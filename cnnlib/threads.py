@@ -76,6 +76,9 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
     Only as many results as there are threads wait to be taken, and one more, so that large ones do not
     pile up. An error comes out where its result would have.
+
+    >>> list(in_order(str.upper, ["a", "b"]))
+    ['A', 'B']
     """
     threads, items = count(), iter(items)
     if threads == 1:
@@ -96,7 +99,13 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
-    """Do ``work`` on every item, for what it writes; return when all is done."""
+    """Do ``work`` on every item, for what it writes; return when all is done.
+
+    >>> squares = [0, 0, 0]
+    >>> each(lambda place: squares.__setitem__(place, place**2), range(3))
+    >>> squares
+    [0, 1, 4]
+    """
     for _ in in_order(work, items):
         pass
 
