@@ -105,7 +105,8 @@ def leaky_relu_backward(
     """
     made = _made(linear, inputs, outputs)
     slopes = as_gradient(gradient, made.shape, made.dtype)
-    return slopes * (made > 0) + slopes * (made <= 0) * made.dtype.type(negative_slope)
+    slope = made.dtype.type(as_number(negative_slope, "negative_slope"))
+    return slopes * (made > 0) + slopes * (made <= 0) * slope
 
 
 def elu(inputs: ArrayLike, alpha: float = 1.0, *, out: Floats | None = None) -> Floats:

@@ -178,7 +178,7 @@ def check_needs(needs: Collection[str], fields: Sequence[str]) -> None:
         ...
     cnnlib.errors.ShapeError: there is no gradient of weights; choose among inputs, kernel
     """
-    named = [needs] if isinstance(needs, str) or not isinstance(needs, Collection) else needs
+    named = [needs] if isinstance(needs, str) or not np.iterable(needs) else needs
     if unknown := [str(name) for name in named if name not in fields]:
         raise ShapeError(
             f"there is no gradient of {', '.join(sorted(unknown))}; choose among {', '.join(fields)}"
@@ -340,17 +340,21 @@ def _multiply_pairs(padded: NDArray, kernel: NDArray, bias: NDArray | None, outp
         even /= 2
         weights = x, even + odd, np.subtract(even, odd, out=even), z
 
+    def share(part: tuple[NDArray, NDArray, np.ufunc, NDArray]) -> NDArray:
+        one, other, combine, matrix = part
+        with np.errstate(over="ignore", invalid="ignore"):
+            return sliding_windows(combine(one, other), size).reshape(-1, len(x)) @ matrix
+
     def multiply(block: Block) -> None:
         images, rows, *others = block if len(block) > 1 else (*block, slice(0, height // 2))
         others_seen = (slice(o.start, o.stop + k - 1) for o, k in zip(others, size[1:], strict=False))
         first, end = 2 * rows.start, 2 * rows.stop
         seen = padded[(images, slice(first, end + 2), *others_seen)]
         a, b, c, d = (seen[:, row : end - first + row : 2] for row in range(4))
+        signs = np.subtract, np.add, np.subtract, np.subtract
+        parts = zip((a, b, c, b), (c, c, b, d), signs, weights, strict=True)
+        one, plus, minus, last = threads.in_order(share, parts)
         with np.errstate(over="ignore", invalid="ignore"):
-            one, plus, minus, last = (
-                sliding_windows(part, size).reshape(-1, len(x)) @ matrix
-                for part, matrix in zip((a - c, b + c, c - b, b - d), weights, strict=True)
-            )
             if bias is not None:
                 plus += bias  # which is in both sums
             one += plus
@@ -382,7 +386,7 @@ def _accumulate(
     row = np.broadcast_to(kernel, (*kernel.shape[:rank], across, channels))
     shift = np.zeros(channels, outputs.dtype) if bias is None else bias
     shift = np.broadcast_to(shift, (across, channels))
-    if steps[-1] == 1:
+    if steps[-1] == 1 and outputs.size:
         padded, outputs = padded.reshape(*padded.shape[:-2], -1, 1), outputs.reshape(*before, -1, 1)
         row, shift = row.reshape(*row.shape[:rank], -1, 1), shift.reshape(-1, 1)
         gaps = (*gaps[:-1], gaps[-1] * channels)

@@ -46,7 +46,7 @@ from cnnlib.activations import (
     tanh,
     tanh_backward,
 )
-from cnnlib.convolution import as_floats, as_gradient
+from cnnlib.convolution import as_floats, as_gradient, check_needs
 from cnnlib.errors import CnnError, ShapeError, SizeError
 from cnnlib.losses import (
     binary_crossentropy,
@@ -175,6 +175,7 @@ def dense_backward(
            [3., 3.]])
     """
     inputs, kernel = _check_dense(inputs, kernel)
+    check_needs(needs, DenseGradients._fields)
     dtype = np.result_type(inputs, kernel)
     gradient = as_gradient(gradient, (*inputs.shape[:-1], kernel.shape[1]), dtype)
     rows = gradient.reshape(-1, kernel.shape[1])
@@ -257,7 +258,7 @@ def dropout_backward(gradient: ArrayLike, mask: NDArray[np.bool_], rate: float) 
     array([2., 0., 2.])
     """
     values = as_floats(gradient, "gradient")
-    _noise_shape(mask.shape, values.shape)
+    _noise_shape(np.shape(mask), values.shape)
     return values * _scaled(mask, 1 - _check_rate(rate), values.dtype)
 
 

@@ -444,6 +444,8 @@ def fit(
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
             raise OptionError("validation_data is a pair (x, y) of inputs and targets")
         held_out = _examples(model, *validation_data, criterion)
+    if isinstance(seed, (int, float)):
+        as_int(seed, "seed", minimum=0)
     rng = np.random.default_rng(seed)
     run, history = Run(model, stepper), History()
     batches = -(-len(inputs) // batch_size)

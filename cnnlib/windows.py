@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlib.padding import as_array
 from cnnlib.sizes import PerAxis, effective_kernel_size, output_shape, per_axis
 
 
@@ -31,7 +32,7 @@ def sliding_windows(
     Raises:
         SizeError: a window does not fit along an axis.
     """
-    inputs = np.asarray(inputs)
+    inputs = as_array(inputs, "inputs")
     rank = inputs.ndim - 2
     output_shape(inputs.shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
     kernels = per_axis(kernel_size, rank, "kernel_size")

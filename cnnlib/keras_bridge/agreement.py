@@ -95,7 +95,7 @@ def agree(operator: str, *arguments: Any, **options: Any) -> Agreement:
 def summed(
     operator: str, arrays: Mapping[str, NDArray], options: Mapping[str, Any], gradient: NDArray | None = None
 ) -> dict[str, tuple[NDArray, NDArray | float]]:
-    """Of each result, place by place: the sum of the absolute values that it adds up, and their number.
+    """Of each result (by name), place by place: the sum of absolute values added up, and their number.
 
     Two right results may lie apart, because each adds its products in its own order; how far depends on
     these two alone. They are what the operator makes of absolute values, and of ones.

@@ -176,7 +176,7 @@ class _Convolution:
 
 
 def standing_in(problem: Problem, outputs: NDArray, gradient: NDArray) -> Results:
-    """The right results where TensorFlow's are wrong: none at all for nearly every problem."""
+    """The right results (by name) where TensorFlow's are wrong: none at all for nearly every problem."""
     if problem.operator not in ("conv", "conv_transpose"):
         return {}
     run = _run(problem, outputs, gradient)

@@ -143,7 +143,7 @@ def _breakable(name: str) -> str:
 
 
 def errors(problem: Problem, mine: Results, keras: Results, bounds: dict[str, Any]) -> dict[str, float]:
-    """How far each result of ours is from Keras', in units of the last place of what was added up.
+    """How far each result (by name) is from Keras', in units of the last place of what was added up.
 
     Raises:
         DisagreementError: one is farther than rounding can bring it, or not at all the same.
@@ -195,7 +195,7 @@ def keep_all(share: float = 1.0, seed: int = 0) -> Ledger:
 
 
 def keep(operator: str, rank: int, cases: int, seed: int = 0) -> Entry:
-    """Draw so many problems and compare them all; the same seed draws the same problems.
+    """Draw so many problems (``cases``) and compare them all; the same seed draws the same problems.
 
     Raises:
         DisagreementError: of the simplest problem on which the two libraries differ.

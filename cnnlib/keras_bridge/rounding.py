@@ -25,7 +25,7 @@ ELEMENTARY = 8.0
 
 
 def mean_of_windows(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """A mean adds a window's values and divides; its gradient adds one share a window."""
+    """A mean adds a window's values and divides (by their number); its gradient adds one share a window."""
     inputs = np.abs(arrays["inputs"])
     count = float(math.prod(per_axis(options["pool_size"], inputs.ndim - 2, "pool_size")))
     if gradient is None:
@@ -35,7 +35,7 @@ def mean_of_windows(arrays: Arrays, options: Options, gradient: NDArray | None) 
 
 
 def mean_of_map(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """The same for the mean of a whole feature map."""
+    """The same for the mean of a whole feature map, (batch, *spatial, channels) to (batch, channels)."""
     inputs = np.abs(arrays["inputs"])
     if gradient is None:
         return {"outputs": (pooling.global_average_pool(inputs), float(math.prod(inputs.shape[1:-1])))}
@@ -43,7 +43,7 @@ def mean_of_map(arrays: Arrays, options: Options, gradient: NDArray | None) -> B
 
 
 def bilinear(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """A weighted mean of neighbours, whose weights are differences of places and rounded as these are."""
+    """A weighted mean of neighbours; its weights are differences of places (and rounded as these are)."""
     inputs = arrays["inputs"]
     sizes = per_axis(options["size"], inputs.ndim - 2, "size")
     terms = 2.0 * max(n * size for n, size in zip(inputs.shape[1:-1], sizes, strict=True))
@@ -67,7 +67,7 @@ def elementwise(arrays: Arrays, options: Options, gradient: NDArray | None) -> B
 
 
 def sigmoid(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """A quotient of an exponential, whose relative error is that of x itself times x."""
+    """A quotient of exp(-x), whose relative error is that of x times x."""
     size = np.abs(arrays["inputs"])
     outputs = activations.sigmoid(arrays["inputs"])
     if gradient is None:
@@ -88,7 +88,7 @@ def softmax(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bound
 
 
 def log_softmax(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """Scores less the logarithm of the sum of their exponentials."""
+    """Scores x less log(Σ exp(x))."""
     inputs, axis = arrays["inputs"], options.get("axis", -1)
     spread = 1 + 2 * np.abs(inputs).max(axis=axis, keepdims=True)
     terms = inputs.shape[axis] + ELEMENTARY
@@ -111,7 +111,7 @@ def batch_normalization(arrays: Arrays, options: Options, gradient: NDArray | No
 
 
 def batch_normalization_train(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """The same, where mean and variance are sums over the batch as well, through which errors come back.
+    """The same, where mean and variance (channels,) are sums over the batch too, and round as such.
 
     An error of the mean shifts a whole channel, and one of the variance scales it, so that the largest value
     of a channel counts for all of it.
@@ -139,7 +139,7 @@ def batch_normalization_train(arrays: Arrays, options: Options, gradient: NDArra
 
 
 def local_response_normalization(arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """A power of a sum of squares, all of one sign; in its gradient two such terms are subtracted."""
+    """A power of a sum of squares (all of one sign); in its gradient two such terms are subtracted."""
     inputs = np.abs(arrays["inputs"])
     terms = (2 * options["depth_radius"] + 1) * max(1.0, options["beta"]) + ELEMENTARY
     if gradient is None:
@@ -152,7 +152,7 @@ def local_response_normalization(arrays: Arrays, options: Options, gradient: NDA
 
 
 def loss(name: str, arrays: Arrays, options: Options, gradient: NDArray | None) -> Bounds:
-    """A mean of terms of one sign, of logarithms of numbers that are themselves rounded."""
+    """A mean of terms of one sign, of log(p) with p itself rounded."""
     target, output = np.abs(arrays["target"]), arrays["output"]
     spread = float(1 + 2 * np.abs(output).max(initial=0)) if options.get("from_logits") else 4.0
     terms = 2 * ELEMENTARY

@@ -80,7 +80,7 @@ def separable_conv(
     padding: Any = "valid",
     **options: Any,
 ) -> Tensor:
-    """Keras' ``SeparableConv1D`` or ``2D``."""
+    """Keras' ``SeparableConv1D`` or ``2D``: pointwise_kernel (1, …, 1, channels · multiplier, filters)."""
     inputs, mode = _framed(inputs, padding)
     return _spatial(
         "SeparableConv",
@@ -113,21 +113,21 @@ def dense(inputs: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def spatial_layer(name: str, inputs: Tensor, **options: Any) -> Tensor:
-    """A layer without weights that comes as 1D, 2D and 3D: pooling and upsampling."""
+    """A layer without weights that comes as 1D, 2D and 3D (pooling, upsampling)."""
     if len(inputs.shape) == 3 and name == "UpSampling":  # UpSampling1D takes one number, not a tuple of one
         (options["size"],) = options["size"]
     return _spatial(name, inputs, **options)
 
 
 def plain_layer(name: str, inputs: Tensor, **options: Any) -> Tensor:
-    """A layer without weights that is the same for every rank."""
+    """A layer without weights that is the same for every rank (``Flatten``)."""
     return _call(getattr(keras().layers, name), inputs, **options)
 
 
 def batch_normalization(
     inputs: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
 ) -> Tensor:
-    """Keras' ``BatchNormalization`` at inference, with these moving statistics."""
+    """Keras' ``BatchNormalization`` at inference, with these moving statistics (channels,)."""
     kind = keras().layers.BatchNormalization
     return _call(kind, inputs, [gamma, beta], [mean, variance], epsilon=epsilon)
 
@@ -135,7 +135,7 @@ def batch_normalization(
 def batch_normalization_train(
     inputs: Tensor, gamma: Tensor, beta: Tensor, epsilon: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The same in training; with a momentum of 0 the moving statistics are those of the batch."""
+    """The same in training; with a momentum of 0 the moving statistics (channels,) are those of the batch."""
     kind = keras().layers.BatchNormalization
     outputs, after = _call(
         kind, inputs, [gamma, beta], [gamma, gamma], epsilon=epsilon, momentum=0.0, training=True
@@ -144,15 +144,15 @@ def batch_normalization_train(
 
 
 def local_response_normalization(inputs: Tensor, **options: Any) -> Tensor:
-    """TensorFlow's own function, since Keras has none."""
+    """TensorFlow's own function (batch, height, width, channels), since Keras has none."""
     return tensorflow().nn.local_response_normalization(inputs, **options)
 
 
 def activation(name: str, inputs: Tensor, **options: Any) -> Tensor:
-    """A function of ``keras.activations``."""
+    """A function of ``keras.activations``, on inputs (batch, ..., channels)."""
     return getattr(keras().activations, name)(inputs, **options)
 
 
 def loss(name: str, target: Tensor, output: Tensor, **options: Any) -> Tensor:
-    """A class of ``keras.losses``: the mean over the batch."""
+    """A class of ``keras.losses``: the mean over the batch of (batch, ..., classes)."""
     return getattr(keras().losses, name)(dtype=output.dtype.name, **options)(target, output)

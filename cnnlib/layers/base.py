@@ -37,6 +37,7 @@ from cnnlib.errors import CnnError, DtypeError, ShapeError, SizeError
 from cnnlib.layers.initializers import initial, seed_sequence
 from cnnlib.layers.nodes import Call, Node, Shape, calls_behind, is_symbolic
 from cnnlib.receptive_field import AnyWindow
+from cnnlib.sizes import shown
 
 Floats: TypeAlias = NDArray[np.floating]
 #: How an activation passes a gradient back: (gradient, its inputs, its outputs) to the gradient of its
@@ -78,11 +79,13 @@ class Layer:
 
     #: The weights that are learned, where the layer has them.
     LEARNED: ClassVar[tuple[str, ...]] = ()
+    #: Whether it takes a list of inputs, as merging layers do.
+    TAKES_LIST: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.has_own_name, self.has_number = bool(self.name), False
         self.name = str(self.name or base_name(type(self).__name__))
-        if not isinstance(self.dtype, (str, type, np.dtype)) or np.dtype(self.dtype).kind != "f":
+        if str(self.dtype) not in ("float16", "float32", "float64"):
             raise DtypeError(f"{self.name}: dtype must be float32 or float64, not {self.dtype!r}")
         self.dtype = np.dtype(self.dtype).name
         self.built = False
@@ -219,8 +222,10 @@ class Layer:
         if is_symbolic(inputs):
             return self._connect(inputs)
         with self.named_errors():
-            listed = isinstance(inputs, (list, tuple))
+            listed = isinstance(inputs, (list, tuple)) and self.TAKES_LIST
             arrays = self.cast(list(inputs) if listed else [inputs])
+            if not all(array.ndim for array in arrays):
+                raise ShapeError(f"inputs {shown(inputs)} are no batch; give an array (batch, ..., channels)")
             shapes = [array.shape for array in arrays]
             self.build(shapes if listed else shapes[0])
             self.compute_output_shape(shapes if listed else shapes[0])  # raises what is wrong with them

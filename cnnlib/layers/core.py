@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnlib import activations as act
 from cnnlib import sizes
+from cnnlib.convolution import as_floats
 from cnnlib.errors import ShapeError
 from cnnlib.functional import DenseGradients, dense, dense_backward
 from cnnlib.layers.base import (
@@ -24,7 +25,7 @@ from cnnlib.layers.base import (
 )
 from cnnlib.layers.nodes import Shape
 from cnnlib.receptive_field import EVERYTHING, AnyWindow
-from cnnlib.sizes import as_int
+from cnnlib.sizes import as_int, as_number
 
 
 @dataclass(eq=False, repr=False)
@@ -194,7 +195,9 @@ class ReLU(Bend):
     def bend(self, inputs: Floats) -> Floats:
         """Cut off below 0, and above ``max_value``."""
         made = act.leaky_relu(inputs, self.negative_slope) if self.negative_slope else act.relu(inputs)
-        return made if self.max_value is None else np.minimum(made, self.max_value, out=made)
+        if self.max_value is None:
+            return made
+        return np.minimum(made, as_number(self.max_value, "max_value", least=0), out=made)
 
     def bend_backward(self, gradient: Floats, memory: Activated) -> Floats:
         """Nothing passes where the outputs were cut off."""
@@ -305,7 +308,12 @@ class Rescaling(Weightless):
 
     def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, None]:
         """Scale, then shift."""
-        scale, offset = (np.asarray(value, inputs.dtype) for value in (self.scale, self.offset))
+        scale, offset = (
+            as_floats(getattr(self, name), name).astype(inputs.dtype) for name in ("scale", "offset")
+        )
+        for name, values in (("scale", scale), ("offset", offset)):
+            if values.shape not in ((), (1,), inputs.shape[-1:]):
+                raise ShapeError(f"{name} has shape {values.shape}; give one number or {inputs.shape[-1]}")
         return inputs * scale + offset, None
 
     def pass_back(self, gradient: Any, memory: None) -> Any:

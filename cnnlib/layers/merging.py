@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from cnnlib.sizes import as_int
 
 class Merge(Weightless):
     """Base class of layers that combine equal shapes value by value."""
+
+    TAKES_LIST: ClassVar[bool] = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """The common shape; sizes of 1 are stretched."""
@@ -212,6 +214,8 @@ class Concatenate(Weightless):
     """
 
     axis: int = -1
+
+    TAKES_LIST: ClassVar[bool] = True
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """The lengths along the axis added up."""

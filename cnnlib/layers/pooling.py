@@ -270,6 +270,8 @@ class MaxUnpooling2D(Weightless):
            [ 0., 13.,  0., 15.]], dtype=float32)
     """
 
+    TAKES_LIST: ClassVar[bool] = True
+
     size: PerAxis = 2
     output_size: PerAxis | None = None
 

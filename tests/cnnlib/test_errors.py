@@ -5,7 +5,10 @@ A row is a call, the class that a caller may catch, and what the message must sa
 
 from __future__ import annotations
 
+import importlib
 import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,10 @@ import pytest
 import cnnlib
 from cnnlib import algorithms, errors, filters, images, keras_bridge, padding, sizes
 from cnnlib.errors import CnnError, DtypeError, MissingExtraError, ShapeError, SizeError
+from cnnlib.optimizers import OptionError
+from cnnlib.torch_file import TorchFileError
+from cnnlib.training import TrainingError
+from cnnlib.weights import WeightsError
 
 X = np.ones((1, 6, 6, 3), np.float32)  # an image
 K = np.ones((3, 3, 3, 4), np.float32)  # four filters for it
@@ -20,6 +27,35 @@ ONES = np.ones
 NAMES = {**vars(algorithms), "np": np, "X": X, "K": K, "ones": ONES, "sizes": sizes, "filters": filters}
 NAMES |= {"images": images, "padding": padding, "bridge": keras_bridge}
 NAMES |= {name: getattr(cnnlib, name) for name in cnnlib.__all__}
+
+NAMES |= {name: importlib.import_module(f"cnnlib.{name}") for name in ("layers", "network", "functional")}
+NAMES |= {name: importlib.import_module(f"cnnlib.{name}") for name in ("training", "weights", "torch_file")}
+NAMES |= {name: importlib.import_module(f"cnnlib.{name}") for name in ("receptive_field", "upsampling")}
+NAMES |= {name: importlib.import_module(f"cnnlib.{name}") for name in ("variants", "convolution", "pooling")}
+NAMES["DIGITS"] = ONES((6, 4, 4, 1), np.float32)
+
+
+def small(units=3, name="small"):
+    """A network of one dense layer over 4×4 digits."""
+    layer = NAMES["layers"]
+    return NAMES["network"].Sequential(
+        [NAMES["network"].Input((4, 4, 1)), layer.Flatten(), layer.Dense(units, activation="softmax")], name
+    )
+
+
+def saved(change=None, cut=None, units=3):
+    """The weights of a small network in a file, after ``change`` and cut off at ``cut`` bytes."""
+    path = Path(tempfile.mkdtemp()) / "weights.npz"
+    model = small(units)
+    if change:
+        model.set_weights([change(weight) for weight in model.get_weights()])
+    NAMES["weights"].save(model, path)
+    if cut:
+        path.write_bytes(path.read_bytes()[:cut])
+    return path
+
+
+NAMES |= {"__file__": __file__, "small": small, "saved": saved, "LABELS": np.array([0, 1, 2, 0, 1, 2])}
 
 WHOLE = "must be a whole number of at least"
 ROWS = [
@@ -99,6 +135,115 @@ ROWS = [
     ("conv(None, K)", DtypeError, "inputs has dtype object"),
     ("conv({}, K)", DtypeError, "inputs has dtype object"),
     ("conv(ones((1, 1, 1)).astype('datetime64[D]'), ones((1, 1, 1)))", DtypeError, "datetime64[D]"),
+    # the way back
+    ("conv_backward(X, X, K)", ShapeError, "gradient has shape (1, 6, 6, 3); … have (1, 4, 4, 4)"),
+    ("conv_backward(ones((1, 4, 4, 4)), X, K, needs=['weights'])", ShapeError, "gradient of weights; choose"),
+    ("conv_backward(ones((1, 4, 4, 4)), X, K, needs=None)", ShapeError, "gradient of None"),
+    ("conv_backward(1j * ones((1, 4, 4, 4)), X, K)", DtypeError, "gradient has dtype complex128"),
+    ("pooling.max_pool_backward(X, X, 2)", ShapeError, "(1, 6, 6, 3) … (1, 3, 3, 3)"),
+    ("functional.dense_backward(ones((2, 3)), ones((2, 4)), ones((4, 5)))", ShapeError, "(2, 3) … (2, 5)"),
+    ("functional.dense_backward(ones((2, 5)), ones((2, 4)), ones((4, 5)), needs=['x'])", ShapeError, "of x"),
+    ("functional.relu_backward(ones(3), ones(4))", ShapeError, "(3,) … (4,)"),
+    ("padding.pad_backward([[1], [2, 3]], [(1, 1)])", ShapeError, "gradient is ragged"),
+    # variants
+    ("depthwise_conv(X, ones((3, 3, 2, 1)))", ShapeError, "3 channels … for 2 … (3, 3, 3, 1)"),
+    ("depthwise_conv(X, ones((3, 3)))", ShapeError, "(1, 6, 6, 3) … (3, 3)"),
+    ("depthwise_conv(X, ones((7, 7, 3, 1)))", SizeError, "axis 0: kernel 7 does not fit into input 6"),
+    ("separable_conv(X, ones((3, 3, 3, 2)), ones((1, 1, 3, 4)))", ShapeError, "6 channels … (1, 1, 3, 4)"),
+    ("pointwise_conv(X, ones((4, 2)))", ShapeError, "3 channels"),
+    ("channel_shuffle(X, 2)", ShapeError, "3 channels … 2 groups"),
+    ("channel_shuffle([[1], [2, 3]], 1)", ShapeError, "inputs is ragged"),
+    ("variants.factors(np.eye(3))", SizeError, "rank 3 … 3 pairs"),
+    ("variants.low_rank(np.eye(3), 4)", SizeError, "rank 4 … at most 3"),
+    ("variants.separable_rank([[1, float('nan')]])", SizeError, "1 value"),
+    ("locally_connected(X, ones((2, 2, 3, 3, 3, 4)))", ShapeError, "(4, 4) places … (2, 2, 3, 3, 3, 4)"),
+    # going up again
+    ("conv_transpose(X, ones((3, 3, 4, 2)))", ShapeError, "3 channels"),
+    ("conv_transpose(X, ones((3, 3, 4, 3)), strides=0)", SizeError, "not 0"),
+    ("conv_transpose(X, ones((3, 3, 4, 3)), 2, output_padding=2)", SizeError, "output_padding 2 … stride 2"),
+    ("conv_transpose(X[:, :1], ones((1, 3, 4, 3)), padding=1)", SizeError, "axis 0 … cuts off 1 + 1"),
+    ("conv_transpose(X, ones((3, 3, 4, 3)), bias=ones(3))", ShapeError, "(3,) … (4,)"),
+    ("upsampling.upsample_nearest(X, 0)", SizeError, f"{WHOLE} 1, not 0"),
+    ("upsampling.upsample_bilinear(X, (2, 2, 2))", ShapeError, "3 values (2, 2, 2) for 2 axes"),
+    ("upsampling.max_unpool(X, X, (1, 9, 9, 3))", DtypeError, "switches have dtype float32"),
+    ("upsampling.max_unpool(X[:, :1], np.full((1, 1, 6, 3), 99), (1, 6, 6, 3))", SizeError, "99"),
+    # between convolutions
+    ("functional.dense(ones((2, 3)), ones((4, 5)))", ShapeError, "(2, 3) … (4, 5) … (3, units)"),
+    ("functional.dropout(X, 1.0, np.random.default_rng())", SizeError, "below 1, not 1.0"),
+    ("functional.dropout(X, 0.5, np.random.default_rng(), (2, 1, 1, 3))", ShapeError, "(2, 1, 1, 3)"),
+    ("functional.softmax(X, axis=4)", ShapeError, "(1, 6, 6, 3) … axis 4"),
+    ("functional.softmax(X, axis=1.5)", SizeError, "axis … not 1.5"),
+    ("functional.activation('relo', X)", CnnError, "'relo' … relu, relu6"),
+    ("functional.leaky_relu(X, 'steep')", SizeError, "negative_slope must be a number, not 'steep'"),
+    ("functional.elu(X, float('inf'))", SizeError, "alpha must be a number, not inf"),
+    ("functional.batch_normalization(X, ones(2), ones(3))", ShapeError, "mean has shape (2,) … (3,)"),
+    ("functional.batch_normalization(X, ones(3), -ones(3))", SizeError, "variance -1.0 of channel 0"),
+    ("functional.batch_normalization(X, ones(3), ones(3), epsilon=-1)", SizeError, "epsilon … not -1"),
+    ("functional.batch_normalization_train(X[:0])", ShapeError, "(0, 6, 6, 3) have no mean"),
+    ("functional.local_response_normalization(X, -1)", SizeError, f"depth_radius {WHOLE} 0, not -1"),
+    ("functional.local_response_normalization(X, alpha=-1)", SizeError, "alpha … of at least 0, not -1"),
+    ("functional.categorical_crossentropy(ones((2, 3)), ones((2, 4)))", ShapeError, "(2, 3) … (2, 4)"),
+    ("functional.sparse_categorical_crossentropy([0, 3], ones((2, 3)))", SizeError, "label 3 … 3 classes"),
+    ("functional.sparse_categorical_crossentropy([0.5, 1], ones((2, 3)))", DtypeError, "float64; labels"),
+    ("functional.mean_squared_error([], [])", ShapeError, "(0,)"),
+    # layers
+    ("layers.Conv2D(0, 3)(X)", SizeError, f"filters {WHOLE} 1, not 0"),
+    ("layers.Conv2D(4, 7)(X)", SizeError, "conv2d (Conv2D): axis 0: kernel 7 does not fit into input 6"),
+    ("layers.Conv2D(4, 3, groups=2)(X)", ShapeError, "conv2d (Conv2D): 3 channels … 2 groups"),
+    ("layers.Conv2D(4, 3, activation='relo')(X)", CnnError, "'relo'"),
+    ("layers.Conv2D(4, 3, kernel_initializer='he')(X)", CnnError, "initializer 'he' is unknown … he_normal"),
+    ("layers.Conv2D(4, 3, seed=-1)(X)", SizeError, f"seed {WHOLE} 0, not -1"),
+    ("layers.Conv2D(4, 3, dtype='int8')(X)", DtypeError, "float32 or float64, not 'int8'"),
+    ("layers.Conv1D(4, 3)(X)", ShapeError, "conv1d (Conv1D)"),
+    ("layers.Conv2D(4, 3)(X * 1j)", DtypeError, "complex64"),
+    ("layers.Dropout(1)(X)", SizeError, "rate must be a number of at least 0 and below 1, not 1"),
+    ("layers.BatchNormalization(momentum='high')(X)", SizeError, "momentum … not 'high'"),
+    ("layers.Add()([X, X[:, :3]])", ShapeError, "add (Add) … (1, 6, 6, 3)"),
+    ("layers.Add()(X)", ShapeError, "add (Add)"),
+    ("layers.Concatenate(axis=9)([X, X])", ShapeError, "axis 9"),
+    ("layers.Flatten()(True)", ShapeError, "flatten (Flatten): inputs True are no batch"),
+    ("layers.Reshape((5, -1))(X)", ShapeError, "reshape (Reshape)"),
+    ("layers.Reshape(4)(X)", ShapeError, "target_shape must have one number for each axis"),
+    ("layers.Permute((1, 1))", SizeError, "dims (1, 1)"),
+    ("layers.Rescaling('half')(X)", DtypeError, "scale has dtype"),
+    ("layers.Rescaling((1, 2))(X)", ShapeError, "scale has shape (2,); give one number or 3"),
+    ("layers.ReLU(max_value='six')(X)", SizeError, "max_value … not 'six'"),
+    ("layers.MaxPooling2D(7)(X)", SizeError, "kernel 7 does not fit into input 6"),
+    ("layers.ChannelShuffle(2)(X)", ShapeError, "3 channels … 2 groups"),
+    ("layers.Cropping2D(3)(X)", SizeError, "cropping2d (Cropping2D)"),
+    # networks
+    ("network.Input(5)", ShapeError, "not 5"),
+    ("network.Input((0, 4))", SizeError, "0"),
+    ("small()(ones((2, 5, 5, 1)))", ShapeError, "small … (2, 5, 5, 1)"),
+    ("small().get_layer('conv')", CnnError, "'conv'"),
+    ("small().set_weights([ones(3)])", ShapeError, "has 2 weights, but 1 were given"),
+    ("small().predict(DIGITS, batch_size=0)", SizeError, f"batch_size {WHOLE} 1, not 0"),
+    # learning
+    ("training.fit(small(), DIGITS, LABELS[:5])", ShapeError, "6 … 5"),
+    ("training.fit(small(), DIGITS, LABELS + 1, verbose=0)", SizeError, "label 3 is none of 3 classes"),
+    ("training.fit(small(), DIGITS[:0], LABELS[:0])", ShapeError, "(0, 4, 4, 1)"),
+    ("training.fit(small(), DIGITS, LABELS, epochs=0)", SizeError, f"epochs {WHOLE} 1, not 0"),
+    (
+        "training.fit(small(), DIGITS, LABELS, loss='hinge')",
+        OptionError,
+        "'hinge' … categorical_crossentropy",
+    ),
+    ("training.fit(small(), DIGITS, LABELS, optimizer='lion')", OptionError, "'lion' … adam"),
+    ("training.fit(small(), DIGITS, LABELS, seed=-1)", SizeError, f"seed {WHOLE} 0, not -1"),
+    ("training.fit(small(), DIGITS * np.nan, LABELS, verbose=0)", TrainingError, "NaN … 6 of 6 examples"),
+    # files of weights
+    ("weights.load(small(), 'nowhere.npz')", WeightsError, "nowhere.npz"),
+    ("weights.load(small(), saved(cut=100))", WeightsError, "weights.npz"),
+    ("weights.load(small(4), saved())", WeightsError, "(16, 3) … (16, 4)"),
+    ("saved(lambda w: w * np.nan)", WeightsError, "dense: 48 of 48 numbers of kernel are NaN"),
+    ("weights.load(small(), __file__)", WeightsError, "test_errors.py"),
+    ("torch_file.read('nowhere.pth')", TorchFileError, "nowhere.pth"),
+    ("torch_file.read(__file__)", TorchFileError, "test_errors.py"),
+    # receptive fields
+    ("receptive_field.receptive_field([receptive_field.Window(0)])", SizeError, "not 0"),
+    ("receptive_field.receptive_field([3])", ShapeError, "3 is neither a Window"),
+    ("receptive_field.layers_needed(0, 3)", SizeError, "not 0"),
+    ("receptive_field.layers_needed(10, 1)", SizeError, "1"),
     # plain signals
     ("correlate([1, 2], [[1]])", ShapeError, "(2,) … (1, 1) … same number of axes"),
     ("correlate(3, 2)", ShapeError, "at least one"),
@@ -238,7 +383,7 @@ ROWS = [
 
 def test_there_are_many_rows_and_none_twice():
     calls = [call for call, *_ in ROWS]
-    assert len(calls) >= 150
+    assert len(calls) >= 240
     assert len(set(calls)) == len(calls)
 
 
