@@ -106,6 +106,10 @@ def each(work: Callable[[Item], object], items: Iterable[Item]) -> None:
     >>> squares
     [0, 1, 4]
     """
+    items = list(items)
+    if len(items) == 1:  # nothing to share out here, but perhaps within
+        work(items[0])
+        return
     for _ in in_order(work, items):
         pass
 

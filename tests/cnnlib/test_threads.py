@@ -84,6 +84,14 @@ def test_work_within_work_runs_through(monkeypatch):
         assert threads.count() == 2
 
 
+def test_a_single_block_may_share_out_what_is_within():
+    counts = []
+    with threads.using(2):
+        threads.each(lambda _: counts.append(threads.count()), [0])
+        threads.each(lambda _: counts.append(threads.count()), [0, 1])
+    assert counts == [2, 1, 1]
+
+
 def test_how_many_is_said_by_the_nearest(monkeypatch):
     assert threads.count() == 1
     monkeypatch.setenv(threads.VARIABLE, "3")
