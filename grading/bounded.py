@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import nbformat
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output, output_from_msg
 from nbgrader.preprocessors import Execute
-from traitlets import Float, Integer
+from nbgrader.utils import is_grade
+from traitlets import Float, Integer, Unicode
+
+from grading.config import refusal
+from grading.errors import SandboxError
+
+#: What a cell sends that counts as printed, or is shown; all else but the kernel's state is dropped.
+_SHOWN = ("stream", "display_data", "execute_result", "error", "update_display_data", "clear_output")
+#: Less time than this is no time for a cell.
+LEAST = 0.5
 
 
 class Bounded(Execute):
@@ -24,25 +36,31 @@ class Bounded(Execute):
     )
     seconds = Float(600, help="The most that a whole submission may take, in seconds.").tag(config=True)
 
+    # A submission's own tag would keep a test from running, and what did not run is right for nbgrader.
+    skip_cells_with_tag = Unicode("")
+
     _printed = 0
     _restarts = 0
+    _until = float("inf")
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
         """Take a message from the kernel unless the cell has printed too much already."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error", "update_display_data"):
+        if msg["msg_type"].startswith("comm"):
+            return None  # widgets: nobody will move them, and their state would pile up
+        if msg["msg_type"] in _SHOWN:
             before, most = self._printed, self.output_kib << 10
             self._printed += _size(msg["content"])
+            if not _well_formed(msg):
+                return None
             if self._printed > most:
                 if before <= most:
-                    cell.outputs.append(
-                        new_output(
-                            "stream",
-                            name="stdout",
-                            text=f"\n… more than {self.output_kib} KiB printed; stopped here\n",
-                        )
-                    )
+                    said = f"more than {self.output_kib} KiB printed; stopped here"
+                    if is_grade(cell):  # its points may be among what is left out
+                        tell(cell, "TooMuchPrinted", said)
+                    else:
+                        cell.outputs.append(new_output("stream", name="stdout", text=f"\n… {said}\n"))
                     self._stopping = asyncio.ensure_future(self.km.interrupt_kernel())
                 return None
         return super().process_message(msg, cell, cell_index)
@@ -51,21 +69,34 @@ class Bounded(Execute):
         self, cell: NotebookNode, cell_index: int, *more: Any, **options: Any
     ) -> NotebookNode:
         """Execute a cell; where it ends the kernel, say so, and bring a new one to where the old one was."""
+        if cell.cell_type == "code" and self.left() < LEAST:
+            return self._out_of_time(cell)
         self._printed = 0
         try:
             return await super().async_execute_cell(cell, cell_index, *more, **options)
-        except (DeadKernelError, CellTimeoutError) as error:
-            said = _why(self.km, error)
-            cell.setdefault("outputs", []).append(
-                new_output("error", ename="KernelEnded", evalue=said, traceback=[f"KernelEnded: {said}"])
-            )
+        except Exception as error:  # a kernel may also answer with what is no answer
+            tell(cell, "KernelEnded", why(self.km, error))
             await self._again(cell_index)
             return cell
+
+    def left(self) -> float:
+        """How many seconds of the whole submission's are left."""
+        return self._until - time.monotonic()
+
+    def _out_of_time(self, cell: NotebookNode) -> NotebookNode:
+        cell.outputs = []
+        most = f"{self.seconds:g} seconds that a whole notebook may take"
+        return tell(cell, "OutOfTime", f"the notebook has used up the {most}; this cell was not run")
+
+    def _get_timeout(self, cell: NotebookNode | None) -> float | None:
+        timeout = super()._get_timeout(cell)
+        left = self.left()
+        return timeout if left == float("inf") else max(LEAST, min(timeout or left, left))
 
     async def _again(self, index: int) -> None:
         """Start a new kernel and run the student's cells before this one again, but for those that end it."""
         self._enders.add(index)
-        while self._restarts < self.most_restarts:
+        while self._restarts < self.most_restarts and self.left() > LEAST:
             self._restarts += 1
             await self._async_cleanup_kernel()
             self.km = self.create_kernel_manager()
@@ -78,7 +109,7 @@ class Bounded(Execute):
                 try:
                     self._printed = 0
                     await NotebookClient.async_execute_cell(self, cell.copy(), earlier)
-                except (DeadKernelError, CellTimeoutError):
+                except Exception:
                     self._enders.add(earlier)
                     break
             else:
@@ -96,6 +127,7 @@ class Bounded(Execute):
         """Execute a notebook."""
         self._enders: set[int] = set()
         self._restarts = 0
+        self._until = time.monotonic() + self.seconds
         result: tuple[NotebookNode, dict[str, Any]] = super().preprocess(nb, *arguments, **options)
         return result
 
@@ -106,17 +138,51 @@ def _size(content: Mapping[str, Any]) -> int:
     return (
         len(str(content.get("text", "")))
         + sum(len(str(v)) for v in dict(content.get("data") or {}).values())
-        + 64
+        + 512
     )
 
 
-def _why(manager: Any, error: Exception) -> str:
+def _well_formed(message: Mapping[str, Any]) -> bool:
+    """Whether what a kernel says it shows can stand in a notebook."""
+    if message["msg_type"] in ("update_display_data", "clear_output"):
+        return isinstance(message["content"], dict)
+    try:
+        nbformat.validate(output_from_msg(message), ref="output", version=4, version_minor=5)
+    except Exception:
+        return False
+    return True
+
+
+def tell(cell: NotebookNode, name: str, text: str) -> NotebookNode:
+    """Add an error of the grader's own to a cell; nbgrader gives nothing for a test that has one."""
+    error = new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+    cell.setdefault("outputs", []).append(error)
+    return cell
+
+
+class Refused(Bounded):
+    """Stands where submissions would run, on a machine that can have no sandbox: it runs nothing."""
+
+    def preprocess(
+        self, nb: NotebookNode, *arguments: Any, **options: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Refuse."""
+        raise SandboxError(refusal(f"it needs Linux, and this is {sys.platform}"))
+
+
+def why(manager: Any, error: Exception) -> str:
     """What ended a kernel, in words."""
     if isinstance(error, CellTimeoutError):
         return "this cell took too long, and did not stop when asked to"
+    if not isinstance(error, DeadKernelError):
+        return f"this cell left the notebook's Python in no state to answer ({type(error).__name__})"
     process = getattr(getattr(manager, "provisioner", None), "process", None)
     if process is not None:
         process.poll()
+    if getattr(process, "ended", {}).get("over") == "memory":
+        return (
+            "this cell, with all that it started, took too much memory; the cells after it go on without it"
+        )
     code = getattr(process, "returncode", None)
     names = {
         -9: "it was stopped: too much memory, or time",

@@ -11,9 +11,10 @@ import os
 import sys
 from pathlib import Path
 
-from traitlets import Integer
+from traitlets import Bool, Integer
 from traitlets.config import Config, Configurable
 
+from grading.errors import SandboxError
 from grading.limits import Limits
 
 #: The kernelspec of grading/jupyter/kernels whose kernels live in the sandbox.
@@ -25,7 +26,10 @@ UNSANDBOXED = "COURSE_UNSANDBOXED"
 class Sandbox(Configurable):
     """What the code of one submission may use at most."""
 
-    memory_mib = Integer(3072, min=256, help="Memory of a process, in MiB.").tag(config=True)
+    trusted = Bool(True, help="Run the tests in a kernel of their own, out of the student's reach.").tag(
+        config=True
+    )
+    memory_mib = Integer(3072, min=256, help="Memory of a submission, in MiB.").tag(config=True)
     cpu_seconds = Integer(600, min=1, help="Processor time of a process, in seconds.").tag(config=True)
     processes = Integer(128, min=16, help="Processes and threads of a submission.").tag(config=True)
     files = Integer(512, min=64, help="Files that a process may have open.").tag(config=True)
@@ -44,13 +48,45 @@ def unsandboxed() -> bool:
     return os.environ.get(UNSANDBOXED, "") not in ("", "0")
 
 
+def why_not(root: Path) -> str | None:
+    """Why there can be no sandbox on this machine; None where there can. Tried once in a process."""
+    if sys.platform != "linux":
+        return f"a sandbox needs Linux, and this is {sys.platform}"
+    from grading import sandbox
+
+    return sandbox.why_not(root)
+
+
+def check(root: Path) -> bool:
+    """Tell whether submissions will run in the sandbox: False where it was waived.
+
+    Raises:
+        SandboxError: it was not waived, and there can be none; nothing has run.
+    """
+    if unsandboxed():
+        return False
+    reason = why_not(root)
+    if reason is not None:
+        raise SandboxError(refusal(reason))
+    return True
+
+
+def refusal(reason: str) -> str:
+    """Why nothing is graded, and what to do, in one line."""
+    return (
+        f"no sandbox on this machine ({reason}); nothing was run. See: python -m grading doctor. "
+        f"To run students' code unprotected, with your own rights: --unsandboxed, or {UNSANDBOXED}=1"
+    )
+
+
 def use_sandbox(c: Config, root: Path) -> None:
     """Let nbgrader's autograding run submissions in the sandbox, and the tests out of their reach.
 
-    Called by ``nbgrader_config.py``. Where there can be no sandbox, or it was waived, nothing is changed but
-    that a cell which prints without end is stopped.
+    Called by ``nbgrader_config.py``, which students' JupyterLab reads too: nothing is tried here. Where there
+    can be no sandbox, autograding refuses; where it was waived, submissions run in the common kernel, and all
+    that is left is that a cell which prints or runs without end is stopped.
     """
-    execute = "grading.bounded.Bounded"
+    execute = "grading.bounded.Bounded" if unsandboxed() else "grading.bounded.Refused"
     if sys.platform == "linux" and not unsandboxed():
         from grading import provisioner
 

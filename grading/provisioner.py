@@ -8,6 +8,7 @@ no network.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import json
@@ -32,6 +33,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from grading import sandbox
+from grading.config import refusal
 from grading.course import ENVIRONMENT, ROOT
 from grading.errors import SandboxError
 from grading.limits import Limits
@@ -83,10 +85,7 @@ class WarmStart:
         if not ready or self._process.stdout.readline() != b"ready\n":
             said = (self.folder / "log").read_text(errors="replace").strip().splitlines()
             self.close()
-            raise SandboxError(
-                f"the sandbox did not come up ({said[-1] if said else 'no word from it'}); "
-                "run: python -m grading doctor"
-            )
+            raise SandboxError(refusal(said[-1] if said else "no word from it"))
 
     @property
     def address(self) -> str:
@@ -223,21 +222,7 @@ class SandboxProvisioner(LocalProvisioner):
                 k: v for k, v in os.environ.items() if k in ("NBGRADER_EXECUTION", "JUPYTERHUB_USER")
             },
         }
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(60)
-        try:
-            connection.connect(str(Path(address()) / "warm"))
-            connection.send(json.dumps(request).encode())
-            said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
-        except OSError as error:
-            connection.close()
-            raise SandboxError(f"the warm start does not answer ({error})") from error
-        if said != b"started" or not descriptors:
-            connection.close()
-            refused = json.loads(said or b"{}").get("refused", "no word from it")
-            raise SandboxError(f"no kernel could be started in the sandbox: {refused}")
-        connection.settimeout(None)
-        kernel = Forked(connection, descriptors[0])
+        kernel = await asyncio.to_thread(_fork, request)
         self.process = kernel  # type: ignore[assignment]
         self.pid, self.pgid, self.cwd = kernel.pid, None, str(files or "")
         return self.connection_info
@@ -247,6 +232,25 @@ class SandboxProvisioner(LocalProvisioner):
         await super().cleanup(restart=restart)
         if self.place is not None and not restart:
             shutil.rmtree(self.place, ignore_errors=True)
+
+
+def _fork(request: dict[str, Any]) -> Forked:
+    """Ask the warm start for a kernel."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(60)
+    try:
+        connection.connect(str(Path(address()) / "warm"))
+        connection.send(json.dumps(request).encode())
+        said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
+    except OSError as error:
+        connection.close()
+        raise SandboxError(f"the warm start does not answer ({error})") from error
+    if said != b"started" or not descriptors:
+        connection.close()
+        refused = json.loads(said or b"{}").get("refused", "no word from it")
+        raise SandboxError(f"no kernel could be started in the sandbox: {refused}")
+    connection.settimeout(None)
+    return Forked(connection, descriptors[0])
 
 
 def _copy_files(source: Path | None, target: Path, most: int) -> None:

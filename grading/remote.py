@@ -3,9 +3,9 @@
 Two kernels take part, each in a sandbox of its own. In the student's, :func:`serve` looks names up, calls
 functions and tells what came of it. In the examiner's, where the tests run, a :class:`Student` asks. What
 crosses is numbers, text, containers, arrays, and Keras models as their configuration; anything else stays
-where it is, and the examiner gets a :class:`Handle` that can be called, if the thing can, and does nothing
-else: it equals nothing but itself, whatever its owner would have it say. Nothing that the student's side
-sends is believed: each message is read by the rules below, or not at all.
+where it is, and the examiner gets a :class:`Handle` that can be called and walked through, if the thing can,
+and asked for attributes: it equals nothing but itself, whatever its owner would have it say. Nothing that
+the student's side sends is believed: each message is read by the rules below, or not at all.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import ast
 import builtins
 import contextlib
 import io
+import itertools
 import json
 import keyword
 import math
+import re
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,11 +33,20 @@ import numpy as np
 DOOR = "/run/course/me/door"
 #: The largest message, and the most values in one.
 MOST_BYTES, MOST_VALUES, MOST_DEPTH = 64 << 20, 200_000, 24
-#: What a function prints while it is tried is kept up to here.
+#: The longest JSON in a message, the longest text and whole number in it (in characters and bits).
+MOST_JSON, MOST_TEXT, MOST_BITS = 16 << 20, 1 << 20, 1 << 20
+#: The most weights that a model may bring along.
+MOST_WEIGHTS = MOST_BYTES // 16
+#: What functions print while a test tries them is kept up to here.
 MOST_PRINTED = 10_000
+#: How many things of an iterable are asked for at once.
+MOST_ITEMS = 256
+#: Modules that may be an answer's (``import numpy as np`` in a student's cell): those already here, by name.
+MODULES = ("cnnlib", "keras", "math", "matplotlib", "matplotlib.pyplot", "numpy", "scipy", "tensorflow")
 
 _HEAD = struct.Struct("!II")
 _KINDS_OF_DTYPES = "biufcUS"
+_DTYPE = re.compile(r"[<>|=][biufcUS]\d{1,6}")
 
 
 class ProtocolError(Exception):
@@ -48,15 +60,15 @@ def frame(message: Mapping[str, Any], blobs: list[bytes]) -> bytes:
     """A message and its blobs as bytes."""
     text = json.dumps({**message, "blobs": [len(blob) for blob in blobs]}).encode()
     body = b"".join([text, *blobs])
-    if len(body) > MOST_BYTES:
-        raise ProtocolError(f"{len(body)} bytes are more than {MOST_BYTES}")
+    if len(body) > MOST_BYTES or len(text) > MOST_JSON:
+        raise ProtocolError(f"{len(body)} bytes are too many")
     return _HEAD.pack(len(text), len(body)) + body
 
 
 def lengths(head: bytes) -> tuple[int, int]:
     """The length of the JSON and of all that follows the head."""
     text, body = _HEAD.unpack(head)
-    if not text <= body <= MOST_BYTES:
+    if not (text <= body <= MOST_BYTES and text <= MOST_JSON):
         raise ProtocolError(f"a message of {body} bytes, {text} of them JSON")
     return text, body
 
@@ -129,6 +141,7 @@ class Writer:
         self._kept = kept
         self._arguments = arguments or []
         self._count = 0
+        self._left = MOST_BYTES // 2
 
     def write(self, value: Any, depth: int = 0) -> Any:  # noqa: PLR0911, PLR0912  # one return a kind
         """The value as data for JSON."""
@@ -144,15 +157,17 @@ class Writer:
         if value is ...:
             return {"ellipsis": 1}
         if kind is str:
-            return {"str": value} if len(value) < MOST_BYTES // 8 else self._keep(value)
+            return {"str": value} if len(value) <= MOST_TEXT else self._keep(value)
         if kind is int:
-            return {"int": hex(value)} if value.bit_length() < 1 << 20 else self._keep(value)
+            return {"int": hex(value)} if value.bit_length() <= MOST_BITS else self._keep(value)
         if kind is float:
             return {"float": value.hex() if math.isfinite(value) else repr(value)}
         if kind is complex:
             return {"complex": [self.write(value.real), self.write(value.imag)]}
         if kind in (bytes, bytearray):
-            return {"bytes": self._blob(bytes(value))}
+            return {"bytes": self._blob(bytes(value))} if len(value) <= self._left else self._keep(value)
+        if kind is types.ModuleType and value.__name__ in MODULES:
+            return {"module": value.__name__}
         if kind is range:
             return {"range": [hex(value.start), hex(value.stop), hex(value.step)]}
         if kind is slice:
@@ -168,9 +183,21 @@ class Writer:
             return self._array(value)
         return self._foreign(value)
 
+    def whatever(self, value: Any) -> Any:
+        """The value as data, or kept where it cannot even be looked at: others must not suffer from it."""
+        try:
+            return self.write(value)
+        except Exception:
+            return self._keep(value)
+
+    def anew(self, value: Any) -> Any:
+        """The value as data even where it is one of the arguments."""
+        self._arguments = []
+        return self.write(value)
+
     def _array(self, value: Any) -> Any:
         array = np.asarray(value)
-        if array.dtype.kind not in _KINDS_OF_DTYPES or array.nbytes > MOST_BYTES // 2:
+        if array.dtype.kind not in _KINDS_OF_DTYPES or array.nbytes > self._left:
             return self._keep(value)
         about = {"dtype": array.dtype.str, "shape": list(array.shape), "blob": self._blob(array.tobytes())}
         return {"array" if isinstance(value, np.ndarray) else "number": about}
@@ -196,19 +223,23 @@ class Writer:
                 w.shape.num_elements() if hasattr(w.shape, "num_elements") else math.prod(w.shape)
                 for w in model.weights
             )
-            < MOST_BYTES // 16
+            < MOST_WEIGHTS
         ):
             about["weights"] = [self._array(np.asarray(w)) for w in model.get_weights()]
         return {"model": about}
 
     def _keep(self, value: Any) -> Any:
-        about = {"type": type(value).__name__[:80], "callable": callable(value)}
+        kind = type(value)
+        iterable = any("__iter__" in one.__dict__ for one in kind.__mro__)
+        name = type.__dict__["__name__"].__get__(kind)[:80]  # past what a metaclass may say
+        about = {"type": name, "callable": callable(value), "iterable": iterable}
         if self._kept is not None:
             self._kept.append(value)
             about["number"] = len(self._kept) - 1
         return {"handle": about}
 
     def _blob(self, content: bytes) -> int:
+        self._left -= len(content)
         self.blobs.append(content)
         return len(self.blobs) - 1
 
@@ -220,6 +251,7 @@ class Reader:
         self, blobs: list[bytes], handle: Callable[..., Any] | None = None, arguments: list[Any] | None = None
     ) -> None:
         self._blobs, self._handle, self._arguments, self._count = blobs, handle, arguments or [], 0
+        self._left = MOST_BYTES  # many arrays may name the same bytes
 
     def read(self, data: Any, depth: int = 0) -> Any:
         """The value."""
@@ -244,18 +276,21 @@ class Reader:
         if kind == "str":
             return self._expect(str, content)
         if kind == "int":
-            return int(self._expect(str, content), 16)
+            return self._int(content)
+        if kind == "module":
+            return self._module(content)
         if kind == "float":
             text = self._expect(str, content)
             return float(text) if text in ("inf", "-inf", "nan") else float.fromhex(text)
         if kind == "complex":
-            return complex(*(self.read(part, depth + 1) for part in content))
+            real, imaginary = (self._expect(float, self.read(part, depth + 1)) for part in content)
+            return complex(real, imaginary)
         if kind == "bytes":
             return self._blob(content)
         if kind == "range":
-            return range(*(int(part, 16) for part in content))
+            return range(*(self._int(part) for part in self._expect(list, content)))
         if kind == "slice":
-            return slice(*(self.read(part, depth + 1) for part in content))
+            return slice(*(self.read(part, depth + 1) for part in self._expect(list, content)))
         if kind in ("list", "tuple", "set", "frozenset"):
             return getattr(builtins, kind)(self.read(part, depth + 1) for part in self._expect(list, content))
         if kind == "dict":
@@ -263,35 +298,64 @@ class Reader:
         if kind == "array":
             return self._array(content)
         if kind == "number":
-            return self._array(content)[()]
-        if kind == "argument":
-            return self._arguments[int(content)]
+            array = self._array(content)
+            if array.shape != ():
+                raise ProtocolError("a number that is an array")
+            return array[()]
+        if kind == "argument" and self._expect(int, content) >= 0:
+            return self._arguments[content]
         if kind == "model":
             return self._model(content)
         if kind == "handle" and self._handle is not None:
-            return self._handle(str(content["type"]), bool(content["callable"]), content.get("number"))
+            name = str(content["type"])
+            able = {what for what in ("callable", "iterable") if content.get(what) is True}
+            return self._handle(name, able, content.get("number"))
         raise ProtocolError(f"unknown kind {kind!r}")
 
     def _array(self, about: Mapping[str, Any]) -> np.ndarray:
-        dtype = np.dtype(self._expect(str, about["dtype"]))
-        shape = tuple(self._expect(int, n) for n in about["shape"])
+        if not _DTYPE.fullmatch(self._expect(str, about["dtype"])):
+            raise ProtocolError("no dtype")
+        dtype = np.dtype(about["dtype"])
+        shape = tuple(self._expect(int, n) for n in self._expect(list, about["shape"]))
         content = self._blob(about["blob"])
-        if dtype.kind not in _KINDS_OF_DTYPES or math.prod(shape) * dtype.itemsize != len(content):
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content):
             raise ProtocolError("an array that does not fit its bytes")
-        return np.frombuffer(content, dtype).reshape(shape).copy()
+        self._left -= len(content)
+        if self._left < 0:
+            raise ProtocolError("arrays that are too large together")
+        if not content:  # also text of no length, of which there may be any number
+            return np.empty(shape, dtype) if math.prod(shape) <= MOST_VALUES else np.empty(0, dtype)
+        array = np.frombuffer(content, dtype).reshape(shape).copy()
+        if dtype.kind == "b":
+            array = array.view(np.uint8) != 0  # a byte that is neither 0 nor 1 is a strange truth
+        elif dtype.kind == "U" and array.view(dtype.byteorder + "u4").max() > sys.maxunicode:
+            raise ProtocolError("text that is none")
+        return array
+
+    def _int(self, content: Any) -> int:
+        if len(self._expect(str, content)) > MOST_BITS // 4 + 4:
+            raise ProtocolError("a number that is too large")
+        return int(content, 16)
+
+    def _module(self, content: Any) -> Any:
+        if content not in MODULES or content not in sys.modules:
+            raise ProtocolError("no module")
+        return sys.modules[content]
 
     def _model(self, about: Mapping[str, Any]) -> Any:
-        """The model built anew from its configuration, in Keras' safe mode, which refuses code."""
+        """The model built anew from its configuration, of Keras' own parts alone, and never from a file."""
         import keras
 
         try:
-            model = keras.saving.deserialize_keras_object(json.loads(about["config"]), safe_mode=True)
+            config = json.loads(self._expect(str, about["config"]))
+            refuse_code(config)
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
             if not isinstance(model, keras.Model):
                 raise TypeError
             if about["weights"] and model.built:
                 model.set_weights([self._array(w["array"]) for w in about["weights"]])
         except Exception:
-            return self._handle("Model", False, None) if self._handle else None
+            return self._handle("Model", set(), None) if self._handle else None
         return model
 
     def _blob(self, index: Any) -> bytes:
@@ -302,6 +366,44 @@ class Reader:
         if type(content) is not kind:
             raise ProtocolError(f"{type(content).__name__} where {kind.__name__} belongs")
         return content
+
+
+#: Where a model's parts come from; what else stands for a value in a configuration; and parts that run code,
+#: read files or start other frameworks.
+_KERAS = re.compile(
+    r"builtins|keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|activations|losses|metrics"
+    r"|optimizers|ops|dtype_policies|random)(\.\w+)*)?"
+)
+_VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__ellipsis__", "__slice__", "__bytes__")
+_NO_PARTS = re.compile(
+    r"_|Lambda|TFSM|Torch|Jax|Flax|.*(Lookup|Vectorization|Hashing|PyFunction)|(Map|Cond|Scan)$"
+)
+
+
+def refuse_code(config: Any) -> None:
+    """Raise :class:`ProtocolError` unless a model's configuration names nothing but parts of Keras itself.
+
+    Keras' safe mode refuses lambdas alone; what it may import, and from where, has had holes before.
+    """
+    waiting = [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        if not isinstance(one, dict):
+            continue
+        waiting += one.values()
+        if not {"class_name", "module", "registered_name", "shared_object_id"} & one.keys():
+            continue
+        name, module = one.get("class_name"), one.get("module")
+        if module is None and name in _VALUES:
+            continue
+        if not isinstance(name, str) or not name.isidentifier() or _NO_PARTS.match(name):
+            raise ProtocolError(f"a model with a part called {str(name)[:80]!r}")
+        if not isinstance(module, str) or not _KERAS.fullmatch(module):
+            raise ProtocolError(f"a model with a part of {str(module)[:80]!r}")
+        if one.get("registered_name") not in (None, name):
+            raise ProtocolError(f"a model with a part registered as {str(one['registered_name'])[:80]!r}")
 
 
 # --- The student's side -----------------------------------------------------------------------------------
@@ -329,12 +431,23 @@ def _answer(
 ) -> tuple[dict[str, Any], list[bytes]]:
     if message["ask"] == "names":
         writer = Writer(kept)
-        found = {n: writer.write(namespace[n]) for n in message["names"] if n in namespace}
+        found = {n: writer.whatever(namespace[n]) for n in message["names"] if n in namespace}
         return {"values": found}, writer.blobs
+    if message["ask"] == "attribute":
+        writer = Writer(kept)
+        return {"value": writer.write(getattr(kept[message["number"]], message["name"]))}, writer.blobs
+    if message["ask"] == "next":
+        writer = Writer(kept)
+        walk = message["walk"]
+        if walk is None:
+            walk = len(kept)
+            kept.append(iter(kept[message["number"]]))
+        items = list(itertools.islice(kept[walk], MOST_ITEMS))
+        return {"value": writer.write(items), "walk": walk}, writer.blobs
     reader = Reader(blobs)
     arguments = [reader.read(part) for part in message["arguments"]]
     options = {name: reader.read(part) for name, part in message["options"].items()}
-    before = [a.copy() if isinstance(a, np.ndarray) else None for a in arguments]
+    before = [_state(argument) for argument in arguments]
     printed = _Printed()
     writer = Writer(kept, arguments)
     reply: dict[str, Any] = {}
@@ -344,11 +457,19 @@ def _answer(
         except BaseException as error:  # also exit() and the interrupt after too long a time
             reply = {"raised": _told(error)}
     changed = {
-        str(index): Writer._array(writer, now)
+        str(index): writer.anew(now)
         for index, (then, now) in enumerate(zip(before, arguments, strict=True))
-        if then is not None and not np.array_equal(then, now, equal_nan=then.dtype.kind in "fc")
+        if then is not None and then != _state(now)
     }
     return {**reply, "changed": changed, "printed": printed.getvalue()}, writer.blobs
+
+
+def _state(value: Any) -> bytes | None:
+    """What a function might change of an argument, to be compared; None where it cannot."""
+    if type(value) in (np.ndarray, list, dict, set):
+        writer = Writer()
+        return frame({"value": writer.anew(value)}, writer.blobs)
+    return None
 
 
 class _Printed(io.StringIO):
@@ -387,6 +508,7 @@ class Student:
 
     def __init__(self, address: str = DOOR) -> None:
         self._line = Line.to(address)
+        self._printed = 0
 
     def fetch(self, names: list[str]) -> dict[str, Any]:
         """The values of those names that the student has."""
@@ -398,17 +520,41 @@ class Student:
         reader = Reader(blobs, self._handle)
         return {name: reader.read(values[name]) for name in names if name in values}
 
-    def _handle(self, kind: str, can_be_called: bool, number: Any) -> Handle:
+    def _handle(self, kind: str, able: set[str], number: Any) -> Handle:
         members: dict[str, Any] = {}
-        if can_be_called and type(number) is int:
+        if type(number) is int:
 
             def call(_: Handle, *arguments: Any, **options: Any) -> Any:
                 return self._call(number, list(arguments), options)
 
-            members["__call__"] = call
+            def attribute(_: Handle, name: str) -> Any:
+                if name.startswith("_"):
+                    raise AttributeError(name)
+                return self._get({"ask": "attribute", "number": number, "name": name})
+
+            def iterate(_: Handle) -> Iterator[Any]:
+                walk = None
+                while True:
+                    reply, blobs = self._ask({"ask": "next", "number": number, "walk": walk}, [])
+                    self._raise(reply)
+                    items, walk = Reader(blobs, self._handle).read(reply.get("value")), reply.get("walk")
+                    if type(items) is not list or not items or type(walk) is not int:
+                        return
+                    yield from items
+
+            members["__getattr__"] = attribute
+            if "callable" in able:
+                members["__call__"] = call
+            if "iterable" in able:
+                members["__iter__"] = iterate
         name = kind if kind.isidentifier() and not keyword.iskeyword(kind) else "object"
         handle: Handle = type(name, (Handle,), members)()
         return handle
+
+    def _get(self, message: dict[str, Any]) -> Any:
+        reply, blobs = self._ask(message, [])
+        self._raise(reply)
+        return Reader(blobs, self._handle).read(reply.get("value"))
 
     def _call(self, number: int, arguments: list[Any], options: dict[str, Any]) -> Any:
         writer = Writer()
@@ -422,12 +568,11 @@ class Student:
         reader = Reader(blobs, self._handle, arguments)
         printed = reply.get("printed")
         if isinstance(printed, str) and printed:
-            print(printed[:MOST_PRINTED], end="")
+            print(printed[: MOST_PRINTED - self._printed], end="")
+            self._printed = min(MOST_PRINTED, self._printed + len(printed))
         changed = reply.get("changed")
         for index, about in (changed if isinstance(changed, dict) else {}).items():
-            given, now = arguments[int(index)], reader.read(about)
-            if isinstance(given, np.ndarray) and given.shape == now.shape and given.dtype == now.dtype:
-                given[...] = now
+            _change(arguments[int(index)], reader.read(about))
         self._raise(reply)
         return reader.read(reply.get("value"))
 
@@ -450,11 +595,26 @@ class Student:
         self._line.close()
 
 
+def _change(given: Any, now: Any) -> None:
+    """Make an argument what the student's function made of it."""
+    if type(given) is not type(now):
+        return
+    if isinstance(given, np.ndarray):
+        if given.shape == now.shape and given.dtype == now.dtype:
+            given[...] = now
+    elif isinstance(given, list):
+        given[:] = now
+    elif isinstance(given, (dict, set)):
+        given.clear()
+        given.update(now)
+
+
 def _raise_as(told: Any) -> NoReturn:
     """Raise what the student's code raised: the nearest exception of Python's own, by the same name."""
     if not isinstance(told, dict):
         raise ProtocolError("no error")
-    names = [str(name)[:80] for name in told.get("types", [])]
+    kinds = told.get("types")
+    names = [str(name)[:80] for name in (kinds if isinstance(kinds, list) else ())]
     text = str(told.get("text", ""))[:2000]
     for name in names:
         kind = getattr(builtins, name, None)
@@ -498,7 +658,7 @@ def wanted(source: str) -> tuple[set[str], set[str]]:
 _trusted: set[str] = set()
 _of_tests: set[str] = set()
 _student: Student | None = None
-_before: set[str] = set()
+_before: dict[str, Any] = {}
 
 
 def begin(names: list[str], quoted: list[str]) -> None:
@@ -511,14 +671,16 @@ def begin(names: list[str], quoted: list[str]) -> None:
         namespace.pop(name, None)  # an earlier answer
     found = _student.fetch(sorted(asked))
     namespace.update(found)
-    _before = {*namespace} - {*found}
+    _before = dict(namespace)
 
 
 def end() -> None:
     """After a test: hang up, so that the student's kernel goes on."""
     global _student  # noqa: PLW0603
     namespace = sys.modules["__main__"].__dict__
-    _of_tests.update(n for n in {*namespace} - _before if not n.startswith("_"))
+    _of_tests.update(
+        n for n, v in namespace.items() if _before.get(n, _before) is not v and not n.startswith("_")
+    )
     if _student is not None:
         _student.close()
         _student = None

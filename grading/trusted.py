@@ -18,11 +18,13 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import OverwriteCells
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Float
 
 from grading import provisioner, remote
-from grading.bounded import Bounded
+from grading.bounded import LEAST, Bounded, tell, why
 from grading.config import Sandbox
 
 _SERVE = "__import__('grading.remote').remote.serve()"
@@ -36,82 +38,133 @@ class TrustedExecute(Bounded):
         config=True
     )
 
-    _examiner: NotebookClient | None = None
+    _examiner: Examiner | None = None
+    _beginning: asyncio.Task[Examiner] | None = None
+    _apart = True
+    _sources: dict[str, tuple[str, str]] | None = None
+
+    def preprocess(
+        self, nb: NotebookNode, resources: Any = None, **options: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        """Execute a notebook with an examiner beside it."""
+        settings = Sandbox(config=self.config)
+        provisioner.set_limits(settings.limits())
+        self._apart = settings.trusted
+        self._sources = _sources(resources, OverwriteCells(config=self.config).missing_cell_notification)
+        self._common: list[str] = []
+        try:
+            return super().preprocess(nb, resources, **options)
+        finally:
+            examiner, self._examiner, self._beginning = self._examiner, None, None
+            if examiner is not None:
+                with contextlib.suppress(Exception):
+                    examiner._cleanup_kernel()
+
+    def _is_own(self, cell: NotebookNode) -> bool:
+        """Whether a cell is the course's, word for word; what a submission calls a test may be none."""
+        if cell.cell_type != "code" or not is_locked(cell) or is_solution(cell):
+            return False
+        if self._sources is None:
+            return True
+        name = cell.metadata.nbgrader.get("grade_id")
+        return cell.source in self._sources.get(name, ())
+
+    def _is_students(self, cell: NotebookNode) -> bool:
+        return not self._apart or not (is_grade(cell) and self._is_own(cell))
 
     async def _prepare(self) -> None:
         await _silently(self, _READY)
 
-    def _is_students(self, cell: NotebookNode) -> bool:
-        return not is_grade(cell)
-
-    def preprocess(
-        self, nb: NotebookNode, *arguments: Any, **options: Any
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Execute a notebook with an examiner beside it."""
-        provisioner.set_limits(Sandbox(config=self.config).limits())
-        try:
-            return super().preprocess(nb, *arguments, **options)
-        finally:
-            if self._examiner is not None:
-                with contextlib.suppress(Exception):
-                    self._examiner._cleanup_kernel()
-                self._examiner = None
+    async def async_start_new_kernel(self, **options: Any) -> None:
+        """Begin the student's kernel, and beside it the examiner's."""
+        if self._apart and self._examiner is None and self._beginning is None:
+            self._beginning = asyncio.ensure_future(self._begin())
+        await super().async_start_new_kernel(**options)
 
     async def async_start_new_kernel_client(self) -> Any:
-        """Begin the student's kernel, and with the first one the examiner's."""
+        """Get in touch with the student's kernel."""
         client = await super().async_start_new_kernel_client()
         await self._prepare()
-        if self._examiner is None:
-            self._examiner = Examiner(
-                kernel_name=self.kernel_name,
-                kernel_manager_class=self.kernel_manager_class,
-                timeout=self.timeout,
-                startup_timeout=self.startup_timeout,
-                extra_arguments=list(self.extra_arguments),
-                allow_errors=True,
-                coalesce_streams=True,
-                record_timing=False,
-                shutdown_kernel="immediate",
-                interrupt_on_timeout=True,
-                error_on_timeout=self.error_on_timeout,
-                config=self.config,
-            )
-            NotebookClient.__init__(self._examiner, new_notebook())
-            self._examiner.resources = {}
-            self._examiner.create_kernel_manager()
-            await self._examiner.async_start_new_kernel()
-            await self._examiner.async_start_new_kernel_client()
         return client
 
+    start_new_kernel = run_sync(async_start_new_kernel)
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+    async def _begin(self) -> Examiner:
+        """A new examiner, who knows the course's own cells so far."""
+        examiner = Examiner(
+            kernel_name=self.kernel_name,
+            kernel_manager_class=self.kernel_manager_class,
+            timeout=self.timeout,
+            startup_timeout=self.startup_timeout,
+            extra_arguments=list(self.extra_arguments),
+            allow_errors=True,
+            coalesce_streams=True,
+            record_timing=False,
+            shutdown_kernel="immediate",
+            interrupt_on_timeout=True,
+            error_on_timeout=self.error_on_timeout,
+            config=self.config,
+        )
+        NotebookClient.__init__(examiner, new_notebook())
+        examiner.resources = {}
+        examiner.create_kernel_manager()
+        self._examiner = examiner
+        await examiner.async_start_new_kernel()
+        await examiner.async_start_new_kernel_client()
+        for source in self._common:
+            await examiner.learn(source)
+        return examiner
+
+    async def _ready(self) -> Examiner:
+        if self._beginning is None:
+            self._beginning = asyncio.ensure_future(self._begin())
+        return await self._beginning
 
     async def async_execute_cell(
         self, cell: NotebookNode, cell_index: int, *more: Any, **options: Any
     ) -> NotebookNode:
         """Execute a cell where it belongs: tests with the examiner, all else with the student."""
-        if cell.cell_type != "code" or not is_grade(cell):
-            done = await super().async_execute_cell(cell, cell_index, *more, **options)
-            if cell.cell_type == "code" and is_locked(cell) and not is_solution(cell):
-                await _silently(self._examiner, cell.source)
-                await _silently(self._examiner, "__import__('grading.remote').remote.trust()")
-            return done
-        return await self._examine(cell, cell_index)
+        if self._apart and is_grade(cell) and self._is_own(cell):
+            if self.left() < LEAST:
+                return self._out_of_time(cell)
+            return await self._examine(cell, cell_index)
+        if self._apart and cell.cell_type == "code" and is_grade(cell) and not is_solution(cell):
+            cell.outputs = []
+            return tell(cell, "NoTest", "this cell is not one of the assignment's own tests; it was not run")
+        done = await super().async_execute_cell(cell, cell_index, *more, **options)
+        if self._apart and self._is_own(cell):
+            await (await self._ready()).learn(cell.source)
+            self._common.append(cell.source)
+        return done
+
+    execute_cell = run_sync(async_execute_cell)
 
     async def _examine(self, cell: NotebookNode, index: int) -> NotebookNode:
-        examiner = self._examiner
-        assert examiner is not None
+        examiner = await self._ready()
         names, quoted = (sorted(part) for part in remote.wanted(cell.source))
-        board = Switchboard(self, examiner, float(self.timeout or 60), self.call_seconds)
-        async with board:
+        seconds = min(float(self.timeout or 60), self.left())
+        examiner.most_seconds = seconds
+        async with Switchboard(self, examiner, seconds, self.call_seconds) as board:
             serving = await self._serve()
-            await _silently(
+            begun = await _silently(
                 examiner, f"__import__('grading.remote').remote.begin({names!r}, {quoted!r})", board.seconds
             )
-            examiner._printed = 0  # type: ignore[attr-defined]
-            examiner.nb.cells = [cell]
-            await NotebookClient.async_execute_cell(examiner, cell, 0, execution_count=index + 1)
-            await _silently(examiner, "__import__('grading.remote').remote.end()")
+            if begun.get("status") == "ok":
+                healthy = await examiner.test(cell, index)
+            else:
+                cell.outputs = []
+                said = str(begun.get("evalue") or "the examiner has ended over them")[:300]
+                tell(cell, "NoAnswer", f"the answers that this test asks for cannot be read: {said}")
+                healthy = begun.get("status") == "error"
+            if healthy:
+                ended = await _silently(examiner, "__import__('grading.remote').remote.end()", 5)
+                healthy = ended.get("status") == "ok"
             alive = await self._served(serving)
+        if not healthy:
+            with contextlib.suppress(Exception):
+                await examiner._async_cleanup_kernel()
+            self._beginning = None
         if not alive:
             await self._again(index)
         return cell
@@ -126,7 +179,7 @@ class TrustedExecute(Bounded):
         while time.monotonic() < until:
             try:
                 reply = await self.kc.shell_channel.get_msg(timeout=0.5)
-            except Exception:  # nothing yet
+            except Exception:  # nothing yet, or nothing that can be read
                 if not await self.kc.is_alive():
                     return False
                 continue
@@ -134,11 +187,60 @@ class TrustedExecute(Bounded):
                 return True
         return False
 
-    execute_cell = run_sync(async_execute_cell)
-
 
 class Examiner(Bounded):
     """The kernel that runs the tests."""
+
+    #: What a test may take.
+    most_seconds = 60.0
+    _status: str | None = None
+
+    async def learn(self, source: str) -> None:
+        """Run one of the course's own cells; what it defines is nobody's to replace."""
+        await _silently(self, source)
+        await _silently(self, "__import__('grading.remote').remote.trust()")
+
+    async def test(self, cell: NotebookNode, index: int) -> bool:
+        """Run a test, and tell whether the examiner is fit for the next.
+
+        For nbgrader a test without an error is right, so that whatever keeps it from ending well must be one.
+        """
+        self._printed, self._status = 0, None
+        self.nb.cells = [cell]
+        try:
+            await NotebookClient.async_execute_cell(self, cell, 0, execution_count=index + 1)
+        except Exception as error:
+            tell(cell, "ExaminerEnded", f"the test could not be finished: {why(self.km, error)}")
+            return False
+        if self._status != "ok" and not any(output.output_type == "error" for output in cell.outputs):
+            tell(cell, "ExaminerEnded", f"the test could not be finished ({self._status})")
+            return False
+        return True
+
+    def on_cell_executed(self, **about: Any) -> None:
+        """Keep how it ended."""
+        self._status = about["execute_reply"]["content"].get("status")
+        super().on_cell_executed(**about)
+
+    def _get_timeout(self, cell: NotebookNode | None) -> float | None:
+        return max(LEAST, self.most_seconds)
+
+
+def _sources(resources: Any, notification: str) -> dict[str, tuple[str, str]] | None:
+    """The course's own cells of a notebook by name, from the gradebook; None outside nbgrader.
+
+    Each also as nbgrader puts it back where it is missing, below a comment that says so.
+    """
+    about = (resources or {}).get("nbgrader") or {}
+    if "db_url" not in about:
+        return None
+    with Gradebook(about["db_url"]) as book:
+        notebook = book.find_notebook(about["notebook"], about["assignment"])
+        return {
+            cell.name: (cell.source, "# " + notification.format(cell_id=cell.name) + cell.source)
+            for cell in notebook.source_cells
+            if cell.locked
+        }
 
 
 class Switchboard:
@@ -204,7 +306,7 @@ class Switchboard:
         if left <= 0:
             return _late()
         try:
-            reader, writer = await asyncio.wait_for(self._ends["student"], left)
+            reader, writer = await asyncio.wait_for(asyncio.shield(self._ends["student"]), left)
             writer.write(question)
             await writer.drain()
             receiving = asyncio.ensure_future(_receive(reader))
@@ -241,15 +343,17 @@ async def _receive(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(body)
 
 
-async def _silently(client: Any, source: str, seconds: float = 60) -> None:
-    """Run something of our own in a kernel; its output, if any, concerns nobody."""
+async def _silently(client: Any, source: str, seconds: float = 60) -> dict[str, Any]:
+    """Run something of our own in a kernel, and return how it ended; its output, if any, concerns nobody."""
     identity = client.kc.execute(source, silent=True, store_history=False)
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with contextlib.suppress(Exception):
-            reply = await client.kc.shell_channel.get_msg(timeout=1)
-            if reply["parent_header"].get("msg_id") == identity:
-                return
+    while (left := until - time.monotonic()) > 0:
+        try:
+            reply = await client.kc.shell_channel.get_msg(timeout=min(left, 1))
+        except Exception:  # nothing yet, or nothing that can be read
+            if not await client.kc.is_alive():
+                return {"status": "dead"}
             continue
-        if not await client.kc.is_alive():
-            return
+        if reply["parent_header"].get("msg_id") == identity and isinstance(reply["content"], dict):
+            return dict(reply["content"])
+    return {"status": "late"}

@@ -189,7 +189,7 @@ def _shorten() -> None:
                 content["traceback"] = [str(line)[: MOST_SENT // 50] for line in content["traceback"][:50]]
         return whole(self, message, *rest, **options)
 
-    Session.serialize = serialize  # type: ignore[method-assign]
+    Session.serialize = serialize  # type: ignore[assignment, method-assign]
 
 
 def warm(modules: list[str]) -> None:
