@@ -520,12 +520,13 @@ def transposed_crop(
             f"output_padding {output_padding} must be smaller than stride {stride}; "
             "no convolution would have left out so much"
         )
-    if padding == "same":
+    mode = padding if isinstance(padding, str) else ""  # an array would compare element by element
+    if mode == "same":
         added = stride - span % 2 if output_padding is None else output_padding
         total = 2 * (span // 2) - added
         before = max(total, 0) // 2
         return (before, total - before)
-    default = max(stride - span, 0) if padding == "valid" else 0
+    default = max(stride - span, 0) if mode == "valid" else 0
     before, after = padding_amounts(0, kernel_size, stride, padding, dilation)
     return (before, after - (default if output_padding is None else output_padding))
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 
 from cnnlib import algorithms
-from cnnlib.errors import DtypeError
+from cnnlib.errors import CnnError, DtypeError
 from cnnlib.keras_bridge.problems import RANKS, problems
 from cnnlib.padding import amounts_for, pad
 
@@ -497,3 +497,37 @@ class TestDtypes:
                 forward(name, arrays | {key: wrong}, EXAMPLES[name][0].options)
             assert "\n" not in str(caught.value)
             assert str(wrong.dtype) in str(caught.value)
+
+
+# ---- nonsense ----
+
+NONSENSE = {
+    "None": None, "True": True, "0": 0, "-1": -1, "1.5": 1.5, "NaN": float("nan"), "1e30": 10**30, "1j": 1j,
+    "text": "x", "bytes": b"x", "empty": [], "too many": (1, 2, 3, 4, 5), "ragged": [[1, 2], [3]],
+    "dictionary": {"a": 1}, "object": object(), "scalar": np.ones(()), "no batch": np.ones((0, 3, 3, 2)),
+    "no channels": np.ones((1, 2, 2, 0)), "other shape": np.ones((2, 3, 4, 2)),
+    "complex": np.ones((1, 3, 3, 3)) * 1j, "six axes": np.ones((1,) * 6), "function": len,
+}  # fmt: skip
+#: Where Python's own rule is that anything goes, or what is wanted is an object of another library.
+FREE = {"from_logits", "approximate", "alpha_over_n", "out", "outputs", "rng", "statistics"}
+
+
+@pytest.mark.parametrize("name", [name for name, place in CASES if place == 0])
+def test_nonsense_in_any_argument_is_answered_in_one_line(name):
+    """Whatever is passed, there are results or one of our errors: nothing from deep inside NumPy."""
+    example = EXAMPLES[name][0]
+    arrays = example.made()
+    for argument in sorted(inspect.signature(EVERY[name]).parameters.keys() - FREE):
+        for what, value in NONSENSE.items():
+            said = answer(name, {**arrays, **example.options, argument: value})
+            assert "\n" not in said, f"{name}({argument}={what})"
+            assert len(said) < 450, f"{name}({argument}={what})"
+
+
+def answer(name: str, given_: dict[str, Any]) -> str:
+    """What the error says, where it is one of ours; any other is let through."""
+    try:
+        forward(name, given_, {})
+    except CnnError as error:
+        return str(error)
+    return ""
