@@ -207,7 +207,7 @@ def _next(coming: Iterator[tuple[str, Any]]) -> _Task | None:
 def _without_main() -> Iterator[None]:
     """Keep new processes from running the program's main module again: what they do is elsewhere."""
     main: dict[str, Any] = sys.modules["__main__"].__dict__
-    kept = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    kept: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     try:
         main["__spec__"] = None
         main.pop("__file__", None)
