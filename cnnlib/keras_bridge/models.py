@@ -61,7 +61,10 @@ def to_keras(model: Model) -> Any:
         BridgeError: a layer that Keras cannot have; the message names it.
     """
     twins: dict[Layer, list[Any]] = {}
-    tensors = {node: keras().Input(node.shape[1:], name=_input_name(node)) for node in model.inputs}
+    kind = model.dtype  # Keras would round inputs to float32
+    tensors = {
+        node: keras().Input(node.shape[1:], name=_input_name(node), dtype=kind) for node in model.inputs
+    }
     for call in model.calls:
         given = [tensors[node] for node in call.inputs]
         made: Any = given if call.takes_list else given[0]

@@ -223,9 +223,10 @@ def there_and_back(model, *arrays):
 
 
 def test_every_layer_is_here():
-    """A new layer needs a case here."""
+    """A new layer needs a case here. (Those of a single network are tested with that.)"""
+    general = {kind for kind, layer in LAYERS.items() if layer.__module__.startswith("cnnlib.layers")}
     tested = {type(layer).__name__ for _, layer in CASES} | {type(layer).__name__ for layer in MERGING}
-    assert tested | {"MaxPoolingWithSwitches2D", "MaxUnpooling2D"} == set(LAYERS)
+    assert tested | {"MaxPoolingWithSwitches2D", "MaxUnpooling2D"} == general
 
 
 @pytest.mark.parametrize(("shape", "layer"), CASES, ids=[repr(layer) for _, layer in CASES])
