@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections import deque
@@ -137,7 +138,7 @@ class Pool:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_work,
-            args=(theirs, self._function, self._prepare, str(place), os.getpid()),
+            args=(theirs, self._function, self._prepare, str(place)),
             daemon=True,
         )
         with _without_main():
@@ -223,18 +224,18 @@ def load(name: str) -> Callable[..., Any]:
     return found
 
 
-def die_with(parent: int) -> None:
-    """End this process when the one that started it ends, however that does; Linux alone promises it."""
-    if sys.platform == "linux":
-        import ctypes
+def _end_with_parent() -> None:
+    """End this process when the one that wanted it ends, however that does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
-
-def _work(line: Any, function: str, prepare: str, place: str, coordinator: int) -> None:
+def _work(line: Any, function: str, prepare: str, place: str) -> None:
     """What a process does: one task after another, until nobody is at the other end of the line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the coordinator, who ends us
-    die_with(coordinator)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.chdir(place)
     tempfile.tempdir = place
     os.environ["TMPDIR"] = place
