@@ -485,6 +485,7 @@ def draw(rows: list[Row], path: Path) -> None:
 
                 points(axes, threads, ratio, name, label=name)
             axes.set_xscale("log", base=2)
+            axes.set_xlim(0.125, 8)
             axes.set_xticks(ticks := [0.25, 1, 4], [f"{tick:g}×" for tick in ticks])
             axes.set_xlabel(f"time, {threads} thread{'s' if threads != 1 else ''}\n(rival: 1)")
         points(memory, counts[0], lambda row: row["beyond_over_output"], "cnnlib")
