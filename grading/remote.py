@@ -574,7 +574,7 @@ class Student:
         for index, about in (changed if isinstance(changed, dict) else {}).items():
             _change(arguments[int(index)], reader.read(about))
         self._raise(reply)
-        return reader.read(reply["value"] if "value" in reply else "no value")
+        return reader.read(reply.get("value", "no value"))
 
     def _ask(self, message: dict[str, Any], blobs: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
         try:
