@@ -470,7 +470,7 @@ def draw(rows: list[Row], path: Path) -> None:
     def drawn() -> None:
         figure = style.new_figure(height=0.27 * len(names) + 1.9)
         *times, memory = figure.subplots(
-            1, len(counts) + 1, sharey=True, width_ratios=[3] * len(counts) + [2], squeeze=False
+            1, len(counts) + 1, sharey=True, width_ratios=[3] * len(counts) + [2.6], squeeze=False
         )[0]
         for axes, threads in zip(times, counts, strict=True):
             for name, key in (
