@@ -28,6 +28,8 @@ BLOCK_PLACES = 512
 MERGED_WIDTH = 16
 #: From so many channels and filters on, sums of neighbours are quicker than more products (measured).
 DEEP = 128
+#: Inputs of up to so many channels get their gradient in strips of so many outputs (measured).
+FEW_CHANNELS, STRIP = 8, 4
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
 PARTS = 8
 
@@ -441,8 +443,8 @@ def _inputs_gradient(slopes: NDArray, plan: _Plan, groups: int, pad_mode: str) -
     if pad_mode != "constant":
         starts, reach = [0] * len(spatial), [n + sum(a) for n, a in zip(spatial, plan.amounts, strict=True)]
     target = np.zeros((len(slopes), *reach, channels), slopes.dtype)
-    if _rows_are_short(plan, groups, target.shape) and _finite(slopes):
-        _add_rows(slopes, plan, starts, target)
+    if _few_channels(plan, groups) and _finite(slopes):
+        _add_strips(slopes, plan, starts, target)
         return _folded(target, plan, pad_mode)
     for first in np.ndindex(plan.steps):
         phase = target[(slice(None), *(slice(f, None, s) for f, s in zip(first, plan.steps, strict=True)))]
@@ -476,36 +478,29 @@ def _folded(target: NDArray, plan: _Plan, pad_mode: str) -> NDArray:
     return np.ascontiguousarray(pad_backward(target, plan.amounts, pad_mode))
 
 
-def _rows_are_short(plan: _Plan, groups: int, shape: Sequence[int]) -> bool:
-    """Whether a product of whole rows costs less than one of windows, zeros and all."""
-    *lead, breadth, channels, filters = plan.kernel.shape
-    if groups > 1 or set(plan.steps) != {1} or plan.gaps[-1] > 1:
-        return False
-    places, width = plan.shape[-2], shape[-2]
-    _, copies = _breadth((*lead, breadth, filters, channels), 1, 1, 1, shape)
-    strip = breadth + copies - 1
-    windows = (_product_cost(copies * channels) + _layout_cost(strip * filters)) * strip / copies
-    return _product_cost(width * channels) * places / width < windows
+def _few_channels(plan: _Plan, groups: int) -> bool:
+    """Whether to give gradients back in strips, which pays where the inputs have few channels."""
+    plain = groups == 1 == max(plan.steps) and plan.gaps[-1] == 1
+    return plain and plan.kernel.shape[-2] <= FEW_CHANNELS
 
 
-def _add_rows(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArray) -> None:
-    """Give whole rows of gradients back at once, by the banded (Toeplitz) matrix of each row of the kernel.
+def _add_strips(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArray) -> None:
+    """Give the gradients of some neighbouring outputs back at once, one row of the kernel after the other.
 
-    Most of that matrix is zeros, but it is wide, and nothing has to be laid out. The inputs begin ``starts``
+    The outputs of a strip, times a banded (Toeplitz) matrix, are what they add to the inputs that the strip
+    sees: nothing has to be laid out, and the sums are done in long rows. The inputs begin ``starts``
     places within the padded ones.
     """
     *lead, breadth, channels, filters = plan.kernel.shape
     places, width = slopes.shape[-2], target.shape[-2]
-    banded = np.zeros((*lead, places, filters, places - 1 + breadth, channels), slopes.dtype)
-    for place in range(places):
+    banded = np.zeros((*lead, STRIP, filters, STRIP - 1 + breadth, channels), slopes.dtype)
+    for place in range(STRIP):
         banded[..., place, :, place : place + breadth, :] = np.moveaxis(plan.kernel, -1, -3)
-    banded = banded[..., starts[-1] : starts[-1] + width, :]
-    banded = banded.reshape(*lead, places * filters, width * channels)
+    banded = banded.reshape(*lead, STRIP * filters, (STRIP - 1 + breadth) * channels)
     rows = slopes.reshape(*slopes.shape[:-2], places * filters)
     sums = target.reshape(*target.shape[:-2], width * channels)
 
     def add_up(block: Block) -> None:
-        given, here = rows[block], sums[block]
         for tap in np.ndindex(*lead):
             seen, met = [slice(None)], [slice(None)]
             for t, gap, start, n, size in zip(
@@ -516,9 +511,16 @@ def _add_rows(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArr
                 high = max(min(n, size - offset), low)
                 seen.append(slice(low, high))
                 met.append(slice(low + offset, high + offset))
-            part = here[tuple(met)]
-            product = given[tuple(seen)].reshape(-1, places * filters) @ banded[tap]
-            part += product.reshape(part.shape)
+            part = sums[block][tuple(met)]
+            given = rows[block][tuple(seen)].reshape(-1, places * filters)
+            for left in range(0, places, STRIP):
+                right, first = min(left + STRIP, places), left - starts[-1]
+                low, high = max(first, 0), max(min(right - starts[-1] + breadth - 1, width), 0)
+                matrix = banded[tap][: (right - left) * filters, (low - first) * channels :]
+                matrix = matrix[:, : max(high - low, 0) * channels]
+                product = given[:, left * filters : right * filters] @ matrix
+                strip = part[..., low * channels : low * channels + matrix.shape[1]]
+                strip += product.reshape(strip.shape)
 
     image = math.prod(rows.shape[1:]) * rows.itemsize
     step = max(BLOCK_BYTES // max(image, 1), 1)

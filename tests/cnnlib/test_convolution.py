@@ -690,18 +690,18 @@ def test_correlate_passes_its_arguments_on(rng, stride, dilation):
     st.integers(0, 9),
 )
 def test_both_ways_to_the_gradient_of_the_inputs_agree(rank, padding, pad_mode, seed):
-    """By whole rows or by windows: what is quicker depends on the sizes, what comes out does not."""
+    """By strips or by windows: what is quicker depends on the sizes, what comes out does not."""
     rng = np.random.default_rng(seed)
     kernel_size, (channels, filters) = rng.integers(1, 5, rank), rng.integers(1, 6, 2)
-    gaps = [*rng.integers(1, 3, rank - 1), 1]  # whole rows are no way where the last axis is dilated
+    gaps = [*rng.integers(1, 3, rank - 1), 1]  # strips are no way where the last axis is dilated
     spans = [effective_kernel_size(k, gap) for k, gap in zip(kernel_size, gaps, strict=True)]
     inputs = rng.normal(size=(2, *(span + rng.integers(1, 5) for span in spans), channels))
     kernel = rng.normal(size=(*kernel_size, channels, filters))
     options = {"padding": padding, "pad_mode": pad_mode, "dilation_rate": gaps}
     gradient = rng.normal(size=conv(inputs, kernel, **options).shape)
     found = []
-    for short in (True, False):
+    for few in (True, False):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(convolution, "_rows_are_short", lambda *a, short=short: short)
+            patch.setattr(convolution, "_few_channels", lambda *a, few=few: few)
             found.append(conv_backward(gradient, inputs, kernel, **options, needs=("inputs",)).inputs)
     np.testing.assert_allclose(*found, atol=1e-12)
