@@ -237,6 +237,7 @@ class Bomb:
 @pytest.mark.parametrize(
     "value",
     [Sly(3), Liar(), Bomb(), object(), (n for n in ()), lambda: 1, int, sys, type("str", (str,), {})("x")],
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_plain_value_stays_where_it_is(value: Any) -> None:
     arrived = over(value)
