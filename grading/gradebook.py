@@ -122,9 +122,15 @@ def opened(course: Course) -> Iterator[Gradebook]:
     Call it inside :meth:`grading.course.Course.surroundings`.
     """
     check(course)
+    with _told(course), Gradebook(course.db_url, course.config.CourseDirectory.course_id) as book:
+        yield book
+
+
+@contextlib.contextmanager
+def _told(course: Course) -> Iterator[None]:
+    """Make one line of what a database refuses."""
     try:
-        with Gradebook(course.db_url, course.config.CourseDirectory.course_id) as book:
-            yield book
+        yield
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.ProgrammingError) as error:
         said = " ".join(str(error.orig).split())
         raise GradingError(
@@ -158,7 +164,10 @@ def check(course: Course) -> None:
     the note it could never upgrade them.
     """
     file = course.gradebook
-    if file is None or not file.exists():
+    if file is None:
+        with _told(course), sqlalchemy.create_engine(course.db_url).connect():
+            return
+    if not file.exists():
         return
     named = course.show(file)
     try:

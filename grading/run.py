@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import hashlib
 import logging
 import shutil
 import sys
@@ -17,19 +18,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 from tqdm import tqdm
 
-from grading import export, feedback, gradebook, late, pool, release, report, state, task
+from grading import export, feedback, gradebook, intake, late, pool, release, report, state, task
 from grading.config import KERNEL, UNSANDBOXED, unsandboxed
 from grading.course import Course, is_name
 from grading.errors import GradingError, printable
 
 #: The modules that decide what a submission gets.
 _DECIDING = ("task", "intake", "bounded", "trusted", "remote", "preprocessors", "sandbox", "limits", "config")
+#: What each process does, and how it begins.
+TASK, PREPARE = "grading.task:grade", "grading.task:surround"
 #: Classes up to this size are told of one by one.
 FEW = 20
 
@@ -172,7 +174,11 @@ def _take_back(course: Course, assignment: str, book: Gradebook, there: Sequence
     """Where a submission that got nothing was taken back, what was there before counts again."""
     for stamp in sorted(course.stamp(assignment, "any").parent.glob("*.json")):
         student = stamp.stem
-        if student not in there and state.read(stamp).get("problem"):
+        if student in there or not state.read(stamp).get("problem"):
+            continue
+        if not is_name(student):
+            stamp.unlink()
+        else:
             again = gradebook.withdraw(course, book, assignment, student)
             say(f"{student}  handed in nothing any more{'; the earlier marks count again' if again else ''}")
 
@@ -219,7 +225,12 @@ def deciding(course: Course, assignment: str) -> str:
 
 def mark(course: Course, assignment: str, student: str, rule: str) -> str:
     """A hash of all that decides a submission's marks; ``rule`` is what :func:`deciding` gives."""
-    return state.fingerprint([course.submitted / student / assignment], rule)
+    files = intake.read(course.submitted / student / assignment)
+    digest = hashlib.sha256(rule.encode())
+    for name, content in sorted(files.contents.items()):
+        digest.update(f"{name!r} {len(content)} ".encode() + content)
+    digest.update(repr(sorted(files.left_out.items())).encode())
+    return digest.hexdigest()
 
 
 def _fresh(course: Course, assignment: str, student: str, fingerprint: str) -> bool:
@@ -299,9 +310,9 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
     with _scratch(course) as place:
         processes = min(options.jobs or pool.cores(), number)
         with pool.Pool(
-            "grading.task:grade",
+            TASK,
             setup,
-            prepare="grading.task:surround",
+            prepare=PREPARE,
             processes=processes,
             seconds=seconds,
             place=place,
@@ -340,14 +351,8 @@ def _scratch(course: Course) -> Iterator[Path]:
 
 def job(course: Course, assignment: str, student: str, warm: str = "") -> task.Job:
     """One submission as it lies in the class's folder."""
-    folder = course.submitted / student / assignment
-    files, written = {}, 0.0
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.is_symlink():
-            files[path.name] = path.read_bytes()
-            written = max(written, path.stat().st_mtime)
-    moment = datetime.fromtimestamp(written, UTC).replace(tzinfo=None, microsecond=0)
-    return task.Job(assignment, student, files, written=moment.isoformat(), warm=warm)
+    files = intake.read(course.submitted / student / assignment)
+    return task.Job(assignment, student, files.contents, files.left_out, files.written, warm)
 
 
 class _Progress:

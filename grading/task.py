@@ -22,23 +22,27 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import sqlalchemy
+from nbclient import NotebookClient
 from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Base, Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
+from grading import intake
 from grading.config import KERNEL
 from grading.course import ENVIRONMENT, UNWANTED, Course
 from grading.errors import printable
+
+# What a cell prints comes in pieces that are cut by chance: one output each. nbclient has the setting, but
+# does not mark it as one that a configuration may set.
+NotebookClient.coalesce_streams.tag(config=True)
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ class Job:
     assignment: str
     student: str
     files: Mapping[str, bytes]
-    #: When the files were written, for where the submission does not say when it was handed in, or not
-    #: readably (``timestamp.txt``).
+    #: Name of a file → why it was not even read.
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    #: When the files were written (UTC, ISO 8601), for where ``timestamp.txt`` cannot be read.
     written: str | None = None
     #: The warm start to take kernels from (:mod:`grading.provisioner`); none where there is no sandbox.
     warm: str = ""
@@ -230,17 +235,20 @@ def surround(place: Path) -> None:
 def grade(setup: Setup, job: Job) -> Result:
     """Grade one submission. What is the matter with it is said in the result; nothing is raised for it."""
     started, used = time.monotonic(), time.process_time()
+    when, notes = intake.timestamp(job.files.get(intake.TIMESTAMP), job.written)
     empty = Result(
         job.student,
         job.assignment,
-        timestamp=_timestamp(job),
+        timestamp=when,
+        notes=tuple(notes),
         sandboxed=setup.sandboxed,
         trusted=setup.trusted,
     )
     try:
-        notebooks, notes = take(setup, job)
-        result = replace(_autograded(setup, job, notebooks, empty), notes=tuple(notes))
-    except _Refused as error:
+        taken = intake.take(job.files, setup.released, job.left_out)
+        empty = replace(empty, notes=(*taken.notes, *notes))
+        result = _autograded(setup, job, taken.notebooks, empty)
+    except intake.Refused as error:
         result = without_points(setup, empty, str(error))
     except _Stopped as error:
         result = replace(without_points(setup, empty, error.args[0]), final=False, log=error.args[1])
@@ -261,42 +269,8 @@ def without_points(setup: Setup, result: Result, reason: str) -> Result:
     return replace(result, problem=reason, notebooks=notebooks)
 
 
-class _Refused(Exception):
-    """Why there is nothing to give points for."""
-
-
 class _Stopped(Exception):
     """Why grading did not come to its end, and what nbgrader's log says of it."""
-
-
-def take(setup: Setup, job: Job) -> tuple[dict[str, bytes], list[str]]:
-    """The notebooks to grade, and what was put right in them."""
-    there = sorted(name for name in job.files if name.endswith(".ipynb") and "/" not in name)
-    expected = sorted(setup.released)
-    if not set(there).intersection(expected):
-        raise _Refused(
-            f"{', '.join(expected)} is missing" + (f"; there is {', '.join(there)}" if there else "")
-        )
-    for name in sorted(set(there).intersection(expected)):
-        try:
-            nbformat.validate(nbformat.reads(job.files[name].decode("utf-8"), as_version=4))
-        except Exception as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise _Refused(f"{name} is not a notebook that can be read ({first[:120]})") from error
-    return {name: job.files[name] for name in there if name in expected}, []
-
-
-def _timestamp(job: Job) -> str | None:
-    """When it was handed in; what stands in ``timestamp.txt`` may be anything."""
-    said = job.files.get("timestamp.txt", b"")[:100].decode("utf-8", "replace").strip()
-    for text in (said, job.written if said else None):
-        try:
-            moment = parse_utc(text) if text else None
-        except (ValueError, OverflowError, TypeError, AttributeError):
-            continue
-        if isinstance(moment, datetime):
-            return moment.isoformat()
-    return None
 
 
 def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: Result) -> Result:
@@ -407,9 +381,6 @@ def _silent_kernel() -> Iterator[None]:
 
 def _reason(log: str) -> str:
     """What nbgrader's log says an error was."""
-    said = [
-        line
-        for line in log.splitlines()
-        if re.match(r"[\w.]*(?:Error|Exception|Entry|TooOld|TooNew): ", line)
-    ]
+    named = re.compile(r"(?:[-\d :,]+ ERROR )?([\w.]*(?:Error|Exception|Entry|TooOld|TooNew): .*)")
+    said = [found[1] for line in log.splitlines() if (found := named.match(line))]
     return said[-1][:200] if said else "no reason given"

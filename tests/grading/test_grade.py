@@ -27,7 +27,7 @@ HALVE = "def halve(n):\n    return n // 2"
 
 @pytest.fixture(scope="module")
 def klass(new_course):
-    """Ada is right, Bo partly, Cy empty, Di cannot be read, Eve hands in another file, Fay nothing."""
+    """Ada is right, Bo partly, Cy empty, Di cannot be read, Eve hands in no notebook, Fay nothing."""
     small = new_course()
     small.release()
     small.hand_in("ada", size="answer = 28", halve=HALVE, why="Each window needs room.")
@@ -37,7 +37,7 @@ def klass(new_course):
     small.hand_in("cy")
     (small.hand_in("di") / "tiny.ipynb").write_text("<<<<<<< HEAD\n{}")
     folder = small.hand_in("eve")
-    (folder / "tiny.ipynb").rename(folder / "tiny (1).ipynb")
+    (folder / "tiny.ipynb").rename(folder / "tiny.pdf")
     course = small.course
     with course.surroundings(), gradebook.opened(course) as book:
         book.update_or_create_assignment(small.name, duedate=datetime(2026, 3, 9, 18))
@@ -72,7 +72,8 @@ def test_marks(klass) -> None:
     assert marks["ada"] == {"size-test": 2, "halve-test": 3, "why": 0}
     assert marks["bo"] == {"size-test": 0.5, "halve-test": 0, "why": 0}
     assert marks["cy"] == {"size-test": 0, "halve-test": 0, "why": 0}
-    assert marks["di"] == marks["eve"] == marks["fay"] == {}
+    assert marks["di"] == marks["eve"] == {"size-test": 0, "halve-test": 0, "why": 0}
+    assert marks["fay"] == {}
 
 
 def test_status_of_each(klass) -> None:
@@ -81,17 +82,24 @@ def test_status_of_each(klass) -> None:
         "ada": "waiting",
         "bo": "graded",
         "cy": "graded",
-        "di": "not graded",
-        "eve": "not graded",
+        "di": "zero",
+        "eve": "zero",
         "fay": "not submitted",
     }
 
 
-def test_what_cannot_be_graded_is_told_and_harms_nobody(klass) -> None:
+def test_what_cannot_be_graded_gets_nothing_for_a_reason_and_harms_nobody(klass) -> None:
     assert klass.outcome.problems.keys() == {"di", "eve"}
-    assert "not a notebook that can be read" in klass.outcome.problems["di"]
-    assert klass.outcome.problems["eve"] == "tiny.ipynb is missing; there is tiny (1).ipynb"
+    assert "tiny.ipynb" in klass.outcome.problems["eve"]
     assert klass.outcome.graded.keys() == {"ada", "bo", "cy"}
+    for student in ("di", "eve"):
+        told = row(klass.course, student)
+        assert told.problem == klass.outcome.problems[student]
+        assert told.waiting == []
+        assert (klass.course.feedback / student / klass.name / "tiny.html").is_file()
+        with klass.course.surroundings(), gradebook.opened(klass.course) as book:
+            said = gradebook.comments(book, klass.name, student)
+        assert any(told.problem in text for text in said.values())
 
 
 def test_late_costs_a_tenth_for_the_day_begun(klass) -> None:
@@ -113,9 +121,9 @@ def test_the_csv_has_a_line_for_everyone(klass) -> None:
 
 def test_what_is_unchanged_is_not_graded_again(klass, capsys) -> None:
     outcome = run.autograde(klass.course, klass.name)
-    assert outcome.unchanged == ["ada", "bo", "cy"]
+    assert outcome.unchanged == ["ada", "bo", "cy", "di", "eve"]
     assert not outcome.graded
-    assert "3 of 5 submissions graded and unchanged" in capsys.readouterr().out
+    assert "5 of 5 submissions graded and unchanged" in capsys.readouterr().out
 
 
 def test_a_result_that_is_gone_is_made_again(klass) -> None:
@@ -130,7 +138,7 @@ def test_an_interrupted_grading_is_not_taken_for_finished(klass, monkeypatch) ->
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(task.Autograde, "start", interrupted)
+        patched.setattr(gradebook, "record", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run.autograde(klass.course, klass.name, ["cy"])
     assert run.autograde(klass.course, klass.name, ["cy"]).graded.keys() == {"cy"}
@@ -301,25 +309,21 @@ def test_a_page_that_cannot_be_made_stops_nobody_else(klass, monkeypatch) -> Non
     assert (course.feedback / "ada").exists()
 
 
-def test_a_reason_is_not_another_students(klass, monkeypatch) -> None:
-    """The log does not always name an error, and then the last one in the log is of somebody else."""
-    for student in ("max", "oli"):
-        klass.hand_in(student)
+def test_what_stops_nbgrader_is_told_and_tried_again(klass, monkeypatch, tmp_path) -> None:
+    course = klass.course
+    with course.surroundings(), gradebook.opened(course) as book:
+        setup = task.setup(course, klass.name, book)
+    job = run.job(course, klass.name, "ada")
 
     def gives_up(converter) -> None:
-        if converter.coursedir.student_id == "max":
-            converter.log.error("ValueError: of the first notebook")
+        converter.log.error(words)
         raise task.NbGraderException("no more words")
 
-    try:
-        with monkeypatch.context() as patched:
-            patched.setattr(task.Autograde, "start", gives_up)
-            problems = run.autograde(klass.course, klass.name, ["max", "oli"]).problems
-    finally:
-        for student in ("max", "oli"):
-            shutil.rmtree(klass.course.submitted / student)
-    assert "of the first notebook" in problems["max"]
-    assert "no reason given" in problems["oli"]
+    monkeypatch.setattr(task.Autograde, "start", gives_up)
+    for words in ("ValueError: of the notebook", ""):
+        result = task.grade(setup, job)
+        assert (words or "no reason given") in result.problem
+        assert not result.final
 
 
 def test_the_code_of_a_submission_sees_nothing_of_this_machine(klass) -> None:
@@ -398,20 +402,155 @@ def test_a_duplicated_cell_costs_nothing(small) -> None:
     assert run.autograde(small.course, small.name).graded.keys() == {"dora"}
 
 
-def test_a_resubmission_that_cannot_be_graded_is_told_everywhere(small) -> None:
+@pytest.fixture(scope="module")
+def again(new_course):
+    """A course whose student hands in again and again; what was right before is marked by hand."""
+    small = new_course()
     small.release()
-    file = small.hand_in("dora") / "tiny.ipynb"
-    run.grade(small.course, small.name)
+    small.hand_in("dora", size="answer = 28", halve=HALVE, why="Because.")
+    small.hand_in("eli", size="answer = 27", halve=HALVE, why="So.")
+    run.autograde(small.course, small.name)
+    with small.course.surroundings(), gradebook.opened(small.course) as book:
+        gradebook.give(book, small.name, "dora", "why", 1)
+    return small
+
+
+def test_a_resubmission_that_cannot_be_read_costs_its_points_until_it_is_mended(again) -> None:
+    course, before = again.course, rows_of(again.course, "dora")
+    file = course.submitted / "dora" / again.name / "tiny.ipynb"
     good = file.read_text()
-    assert row(small.course, "dora").status in {"graded", "waiting"}
-    file.write_text("{ not a notebook")
-    run.grade(small.course, small.name)
-    told = row(small.course, "dora")
-    assert told.status == "not graded"
-    assert told.marks, "the marks of the earlier submission were lost"
-    page = (small.course.folder / "report" / "index.html").read_text()
-    assert "cannot" in told.problem or "not a notebook" in told.problem
-    assert "the marks shown are of an earlier submission" in page
+    assert row(course, "dora").total == 6
+    file.write_text("no notebook")
+    run.grade(course, again.name)
+    told = row(course, "dora")
+    assert (told.status, told.total) == ("zero", 0)
+    assert "no notebook" not in told.problem or "notebook" in told.problem
+    kept = gradebook.earlier(course, again.name, "dora")
+    assert "Because." in (kept / "tiny.ipynb").read_text()
     file.write_text(good)
-    run.grade(small.course, small.name)
-    assert row(small.course, "dora").status in {"graded", "waiting"}
+    run.grade(course, again.name)
+    assert rows_of(course, "dora") == before
+    assert row(course, "dora").status == "graded"
+    assert not kept.exists()
+
+
+def test_a_resubmission_that_is_taken_back_counts_no_more(again) -> None:
+    course, before = again.course, rows_of(again.course, "dora")
+    graded = course.autograded / "dora" / again.name / "tiny.ipynb"
+    content = graded.read_bytes()
+    folder = course.submitted / "dora" / again.name
+    aside = folder.with_name("aside")
+    shutil.copytree(folder, course.folder / "aside")
+    (folder / "tiny.ipynb").write_text("no notebook")
+    run.autograde(course, again.name)
+    assert row(course, "dora").total == 0
+    shutil.rmtree(folder)
+    again.hand_in("finn").joinpath("tiny.ipynb").write_text("no notebook")
+    run.autograde(course, again.name)
+    assert rows_of(course, "dora") == before
+    assert graded.read_bytes() == content
+    assert row(course, "dora").status == "graded"
+    assert row(course, "finn").status == "zero"
+    shutil.rmtree(course.submitted / "finn")
+    run.autograde(course, again.name)
+    assert "finn" not in {r.student for r in table(course).rows if r.marks}
+    assert not aside.exists()
+    (course.folder / "aside").rename(folder)
+
+
+def test_one_question_is_graded_anew_and_all_others_stay(again) -> None:
+    """The tests of two questions change; only the one that was named takes effect."""
+    course, page = again.course, again.course.autograded / "eli" / again.name / "tiny.ipynb"
+    before = {s: {q: m.score for q, m in row(course, s).marks.items()} for s in ("dora", "eli")}
+
+    def change(notebook) -> None:
+        for each in notebook.cells:
+            if each.id == "size-test":
+                each.source = "assert answer in (27, 28), 'neither'"
+            if each.id == "halve-test":
+                each.source = "raise AssertionError('nobody can pass')"
+
+    original = again.source.read_text()
+    again.edit(change)
+    again.release()
+    try:
+        run.autograde(course, again.name, (), run.Options(question="size-test"))
+        after = {s: {q: m.score for q, m in row(course, s).marks.items()} for s in ("dora", "eli")}
+        assert after == {s: marks | {"size-test": 2} for s, marks in before.items()}
+        assert "answer in (27, 28)" in page.read_text()
+        assert "nobody can pass" not in page.read_text()
+        with pytest.raises(GradingError, match="no question 'other'; there are: halve-test, size-test, why"):
+            run.autograde(course, again.name, (), run.Options(question="other"))
+    finally:
+        again.source.write_text(original)
+        again.release()
+
+
+def test_what_lies_in_a_wrong_place_is_told(again) -> None:
+    course = again.course
+    there = course.submitted
+    (there / "tiny.ipynb").touch()
+    (there / "gus").mkdir()
+    (there / "gus" / "tiny.ipynb").touch()
+    (there / "gus" / "01-tinny").mkdir()
+    (there / again.name).mkdir()
+    (there / again.name / "hal.ipynb").touch()
+    told = run.misplaced(course)
+    assert told == [
+        f"class/submitted/{again.name}/hal.ipynb belongs into class/submitted/STUDENT/{again.name}/",
+        f"class/submitted/gus/01-tinny is no assignment; it may be meant for {again.name} "
+        f"(there are: {again.name})",
+        "class/submitted/gus/tiny.ipynb belongs into class/submitted/gus/ASSIGNMENT/",
+        "class/submitted/tiny.ipynb belongs into class/submitted/STUDENT/ASSIGNMENT/",
+    ]
+    shutil.rmtree(there / "gus")
+    shutil.rmtree(there / again.name)
+    (there / "tiny.ipynb").unlink()
+    assert run.misplaced(course) == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", ["_write", "state.write_folder", "state.note"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_a_run_that_was_killed_had_begun_to_write_is_completed(
+    again, monkeypatch, step: str, after: bool, broken: bool
+) -> None:
+    """Killed before or after each step of the writer; the next run ends where an undisturbed one does."""
+    course = again.course
+    file = course.submitted / "dora" / again.name / "tiny.ipynb"
+    good = file.read_text()
+    changed = "no notebook" if broken else good.replace("answer = 28", "answer = 27")
+    file.write_text(changed)
+    run.autograde(course, again.name)
+    expected = rows_of(course, "dora"), row(course, "dora")
+    file.write_text(good)
+    run.autograde(course, again.name)
+    with course.surroundings(), gradebook.opened(course) as book:
+        gradebook.give(book, again.name, "dora", "why", 1)
+    before = rows_of(course, "dora")
+
+    class Killed(BaseException):
+        pass
+
+    owner, name = (gradebook.state, step.split(".")[1]) if "." in step else (gradebook, step)
+    real = getattr(owner, name)
+
+    def kills(*arguments, **more):
+        if after:
+            real(*arguments, **more)
+        raise Killed
+
+    file.write_text(changed)
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, kills)
+        with pytest.raises(Killed):
+            run.autograde(course, again.name)
+    run.autograde(course, again.name)
+    assert rows_of(course, "dora") == expected[0]
+    assert row(course, "dora") == expected[1]
+    file.write_text(good)
+    run.autograde(course, again.name)
+    assert [r[:2] + r[3:4] for r in rows_of(course, "dora")] == [r[:2] + r[3:4] for r in before]
+    with course.surroundings(), gradebook.opened(course) as book:
+        gradebook.give(book, again.name, "dora", "why", 1)
+    assert rows_of(course, "dora") == before
