@@ -44,6 +44,8 @@ def as_int(value: Any, name: str, minimum: int = 1) -> int:
         ...
     cnnlib.errors.SizeError: stride must be a whole number of at least 1, not 0
     """
+    if type(value) is int and minimum <= value <= sys.maxsize:  # the common case, which is asked for often
+        return value
     try:
         number = operator.index(value)
     except TypeError:
