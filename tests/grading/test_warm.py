@@ -1,0 +1,279 @@
+"""Kernels from the warm start: apart from each other, ended with their grader, and stopped when they take much."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if sys.platform != "linux":
+    pytest.skip("sandboxes need Linux", allow_module_level=True)
+
+from jupyter_client.manager import KernelManager
+
+from grading import config, provisioner, sandbox
+from grading.errors import SandboxError
+from grading.limits import Limits
+
+pytestmark = [pytest.mark.grading, pytest.mark.slow, pytest.mark.xdist_group("warm start")]
+
+
+@pytest.fixture(scope="module")
+def warm(root: Path) -> Iterator[provisioner.WarmStart]:
+    reason = sandbox.why_not(root)
+    if reason:
+        pytest.skip(f"no sandbox here: {reason}")
+    provisioner.register()
+    with pytest.MonkeyPatch.context() as patch, provisioner.WarmStart(["numpy"]) as started:
+        patch.setenv(provisioner.VARIABLE, started.address)
+        patch.setenv("JUPYTER_PATH", str(root / "grading" / "jupyter"))
+        yield started
+
+
+class Kernel:
+    """A kernel, and what it says."""
+
+    def __init__(self, **options: Any) -> None:
+        self.manager = KernelManager(kernel_name=config.KERNEL)
+        self.manager.start_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"], **options)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def say(self, source: str) -> str:
+        said: list[str] = []
+
+        def hear(message: dict[str, Any]) -> None:
+            content = message["content"]
+            said.append(content.get("text") or content.get("evalue") or "")
+            said.append(str(content.get("data", {}).get("text/plain", "")))
+
+        self.client.execute_interactive(source, output_hook=hear, timeout=60)
+        return "".join(said).strip()
+
+    @property
+    def process(self) -> Any:
+        return self.manager.provisioner.process  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture
+def kernel(warm: provisioner.WarmStart) -> Iterator[Callable[..., Kernel]]:
+    """Start kernels, with limits of their own."""
+    started: list[Kernel] = []
+
+    def start(limits: Limits | None = None, **options: Any) -> Kernel:
+        provisioner.set_limits(limits or Limits())
+        started.append(Kernel(**options))
+        return started[-1]
+
+    yield start
+    provisioner.set_limits(Limits())
+    for each in started:
+        each.close()
+
+
+def wait_for(done: Callable[[], Any], seconds: float = 20) -> Any:
+    until = time.monotonic() + seconds
+    while not (found := done()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
+
+
+def test_two_kernels_do_not_meet(kernel: Callable[..., Kernel]) -> None:
+    first, second = kernel(), kernel()
+    first.say("open('/tmp/note', 'w').write('x'); open('note', 'w').write('x')")
+    for each in (first, second):
+        assert each.say("import os; os.getpid()") == "1"
+    assert second.say("import os; os.listdir('/tmp'), 'note' in os.listdir('.')") == "([], False)"
+    assert second.say("[n for n in os.listdir('/proc') if n.isdigit()]") == "['1']"
+    assert second.say("os.listdir('/run/course')") == "['me']"
+    if os.geteuid() == 0:
+        users = {first.say("import os; os.getuid()"), second.say("os.getuid()")}
+        assert len(users) == 2
+        assert all(sandbox.NOBODY <= int(u) < sandbox.NOBODY + sandbox.NOBODIES for u in users)
+
+
+def test_files_of_the_assignment_come_along_and_notebooks_do_not(
+    kernel: Callable[..., Kernel], tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("1,2")
+    (tmp_path / "solution.ipynb").write_text("{}")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    started = kernel(cwd=str(tmp_path))
+    seen = started.say(
+        "import os; sorted(n for n in os.listdir('.') if n[0] != '.'), open('data/a.csv').read()"
+    )
+    assert seen == "(['data'], '1,2')"
+    started.say("open('data/a.csv', 'w').write('changed')")
+    assert (tmp_path / "data" / "a.csv").read_text() == "1,2"
+
+
+def test_an_endless_loop_is_interrupted(kernel: Callable[..., Kernel]) -> None:
+    started = kernel()
+    identity = started.client.execute("while True: pass")
+    time.sleep(0.5)
+    started.manager.interrupt_kernel()
+    reply = started.client.get_shell_msg(timeout=20)
+    assert reply["parent_header"]["msg_id"] == identity
+    assert reply["content"]["ename"] == "KeyboardInterrupt"
+    assert started.say("1 + 1") == "2"
+
+
+@pytest.mark.parametrize(
+    ("how", "code"), [("os._exit(7)", 7), ("os.abort()", -6), ("ctypes.string_at(0)", -11)]
+)
+def test_how_a_kernel_ended_is_known(kernel: Callable[..., Kernel], how: str, code: int) -> None:
+    started = kernel()
+    started.client.execute(f"import os, ctypes; {how}")
+    assert started.process.wait(20) == code
+    assert started.process.ended["code"] == code
+    assert started.process.ended["memory_kib"] > 1000
+
+
+TOGETHER = "import os, time\nfor _ in range(5):\n  if os.fork() == 0:\n    b = b'x' * (60 << 20); time.sleep(20); os._exit(0)\n"
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_processes_that_take_much_together_are_stopped(kernel: Callable[..., Kernel], limited: bool) -> None:
+    started = kernel(Limits(memory_mib=256 if limited else 3072))
+    started.client.execute(TOGETHER + "time.sleep(6)")
+    if limited:
+        assert started.process.wait(30) == -9
+        assert started.process.ended["over"] == "memory"
+    else:
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.process.wait(5)
+
+
+def test_what_many_share_counts_once(kernel: Callable[..., Kernel]) -> None:
+    started = kernel(Limits(memory_mib=320))
+    said = started.say(
+        "import os, time\nb = b'x' * (60 << 20)\nfor _ in range(6):\n  if os.fork() == 0:\n"
+        "    time.sleep(2); os._exit(0)\ntime.sleep(1.5); len(b) >> 20"
+    )
+    assert said == "60"
+
+
+def test_what_is_printed_in_one_piece_is_cut(kernel: Callable[..., Kernel]) -> None:
+    from grading.warm import MOST_SENT
+
+    started = kernel()
+    for source in ("print('x' * 30_000_000)", "'x' * 30_000_000"):
+        assert 1000 < len(started.say(source)) <= MOST_SENT
+
+
+def test_what_ends_takes_its_processes_along(
+    kernel: Callable[..., Kernel], warm: provisioner.WarmStart
+) -> None:
+    started = kernel()
+    started.say("import os, subprocess, sys; p = subprocess.Popen(['sleep', '98765'])")
+    assert children("98765")
+    started.manager.shutdown_kernel(now=True)
+    assert wait_for(lambda: not children("98765"))
+
+
+def children(mark: str) -> list[Path]:
+    """Processes with this in their command line."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in line.read_bytes():
+                found.append(line)
+    return found
+
+
+def test_all_ends_with_a_grader_that_is_killed(root: Path) -> None:
+    if reason := sandbox.why_not(root):
+        pytest.skip(reason)
+    source = (
+        "import os, sys, time\nfrom grading import provisioner\n"
+        "from jupyter_client.manager import KernelManager\nprovisioner.register()\n"
+        "with provisioner.WarmStart([]) as w:\n  os.environ['COURSE_WARM'] = w.address\n"
+        "  m = KernelManager(kernel_name='course'); m.start_kernel()\n"
+        "  c = m.client(); c.start_channels(); c.wait_for_ready(timeout=60)\n"
+        "  c.execute_interactive(\"import subprocess; p = subprocess.Popen(['sleep', '87654'])\", timeout=20)\n"
+        "  print('up', w.address, flush=True); time.sleep(60)"
+    )
+    place = {"JUPYTER_PATH": str(root / "grading" / "jupyter"), "PYTHONPATH": str(root)}
+    surroundings = {k: v for k, v in os.environ.items() if k != provisioner.VARIABLE} | place
+    grader = subprocess.Popen(
+        [sys.executable, "-c", source], stdout=subprocess.PIPE, text=True, env=surroundings
+    )
+    assert grader.stdout is not None
+    with grader:
+        said = grader.stdout.readline().split()
+        assert said[:1] == ["up"]
+        assert children("87654")
+        grader.send_signal(signal.SIGKILL)
+    assert wait_for(lambda: not children("87654"))
+    assert wait_for(lambda: not children(Path(said[1]).name))
+    subprocess.run(["rm", "-r", said[1]], check=True)
+
+
+def test_a_warm_start_that_is_gone_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    provisioner.register()
+    monkeypatch.setenv(provisioner.VARIABLE, str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PATH", str(root / "grading" / "jupyter"))
+    with pytest.raises(SandboxError, match="does not answer"):
+        KernelManager(kernel_name=config.KERNEL).start_kernel()
+
+
+def test_a_kernel_that_cannot_be_walled_in_is_refused(
+    kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SandboxError, match="no kernel could be started"):
+        kernel(Limits(files=-5))
+
+
+def test_a_sandbox_that_does_not_come_up_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sandbox, "outer", lambda *_: ["sh", "-c", "echo setting up uid map: Permission denied >&2"]
+    )
+    with pytest.raises(SandboxError, match=r"Permission denied.*--unsandboxed"):
+        provisioner.WarmStart([])
+
+
+def test_nothing_is_left(root: Path) -> None:
+    if reason := sandbox.why_not(root):
+        pytest.skip(reason)
+    with provisioner.WarmStart([]) as started:
+        folder = started.folder
+        assert folder.is_dir()
+    assert not folder.exists()
+    assert not children(folder.name)
+
+
+@pytest.mark.keras
+def test_keras_trains_in_a_forked_kernel(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := sandbox.why_not(root):
+        pytest.skip(reason)
+    provisioner.register()
+    monkeypatch.setenv("JUPYTER_PATH", str(root / "grading" / "jupyter"))
+    with provisioner.WarmStart(provisioner.modules_for(["import keras"])) as started:
+        monkeypatch.setenv(provisioner.VARIABLE, started.address)
+        for _ in range(2):  # the first must not have spoilt it for the second
+            one = Kernel()
+            said = one.say(
+                "import keras, numpy as np\nrng = np.random.default_rng(0)\nx, y = rng.normal(size=(64, 8, 8, 1)), "
+                "rng.integers(0, 2, 64)\nm = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), "
+                "keras.layers.Flatten(), keras.layers.Dense(2)])\nm.compile('adam', "
+                "keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
+                "h = m.fit(x, y, epochs=8, verbose=0).history['loss']\nprint(h[-1] < h[0])"
+            )
+            one.close()
+            assert said == "True"
