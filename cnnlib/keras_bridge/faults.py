@@ -109,7 +109,7 @@ def differences() -> str:
     items = []
     for known in DIFFERENCES:
         found, right = known.show()
-        example = f"{inspect.getdoc(known.show)} {SAID.format(found=found, right=right)}"
+        example = f"{(inspect.getdoc(known.show) or '').rstrip('.')}: {SAID.format(found=found, right=right)}"
         words = " ".join(html.escape(text) for text in (known.what, example, known.answer))
         items.append(f"<dt>{html.escape(known.where)}</dt><dd><p>{words}</p></dd>")
     return f"<dl>{''.join(items)}</dl>"
