@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import copy
+import functools
 import html
 import logging
+import os
 import re
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ import jinja2
 import markupsafe
 from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
 from docutils.utils.math.latex2mathml import tex2mathml  # type: ignore[import-untyped]
+from jinja2.bccache import Bucket
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.filters.ansi import strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -29,19 +32,24 @@ from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearHiddenTests, GetGrades, NbGraderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution, is_task
+from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
-from traitlets import List
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+from traitlets import List, Unicode, default
 from traitlets.config import Config
 
-from grading import gradebook, leaks, state
+from grading import gradebook, leaks, state, verdicts
 from grading.course import Course
 from grading.errors import GradingError
 from grading.gradebook import Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "course_feedback"
+
+#: The cell that grading puts on top of a notebook that got nothing (:mod:`grading.task`).
+NO_POINTS = "no-points"
 
 #: What takes the place of a line that would show a hidden test.
 WITHHELD = "[a line of the hidden tests is left out here]"
@@ -72,7 +80,7 @@ _STYLES = CSSSanitizer(
         "white-space",
     ]
 )
-_HEADING = re.compile(r"^#{1,4} +(.+?)[ #]*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,4} +(.+)$", re.MULTILINE)
 _FRAME = re.compile(r"\s*(?:Cell )?In\s?\[(\d+)\]")
 
 
@@ -151,15 +159,40 @@ def _without(text: str, secret: set[str]) -> str:
     return WITHHELD if leaks.found(strip_ansi(cleaned), secret) else cleaned
 
 
-class Marks(GetGrades):
-    """nbgrader's marks and comments, and with them what the page's head says: name, lateness, what waits."""
+class Marks(NbGraderPreprocessor):
+    """Marks and comments, and with them what the page's head says: name, lateness, what waits, and why."""
+
+    display_data_priority: List = List().tag(config=True)
+    problem = Unicode(help="Why the submission got no points at all.").tag(config=True)
+    notes = List(Unicode(), help="What was put right in the submission before it was graded.").tag(
+        config=True
+    )
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Put the marks into the cells, and a summary into the resources."""
-        nb, resources = super().preprocess(nb, resources)
         about = resources["nbgrader"]
+        about["problem"], about["notes"] = self.problem, list(self.notes)
+        if self.problem:  # the page's head says it
+            nb.cells = [cell for cell in nb.cells if cell.get("id") != NO_POINTS]
         with Gradebook(about["db_url"]) as book:
             submission = book.find_submission(about["assignment"], about["student"])
+            (notebook,) = (n for n in submission.notebooks if n.name == about["notebook"])
+            grades = {grade.name: grade for grade in notebook.grades}
+            comments = {comment.name: comment.comment for comment in notebook.comments}
+            for cell in nb.cells:
+                given = cell.metadata.get("nbgrader", {})
+                if is_solution(cell) or is_task(cell):
+                    given["comment"] = comments[given.grade_id]
+                    if self.problem and (given["comment"] or "").startswith("No points: "):
+                        given["comment"] = None
+                if is_grade(cell) or is_task(cell):
+                    grade = grades[given.grade_id]
+                    given.update(
+                        score=grade.score, points=grade.max_score, waiting=bool(grade.needs_manual_grade)
+                    )
+            about["late_penalty"] = notebook.late_submission_penalty or 0
+            about["score"] = notebook.score - about["late_penalty"]
+            about["max_score"] = notebook.max_score
             name = f"{submission.student.first_name or ''} {submission.student.last_name or ''}".strip()
             about["name"] = name or about["student"]
             about["submitted"] = submission.timestamp
@@ -169,14 +202,6 @@ class Marks(GetGrades):
         titles = (title for cell in nb.cells if cell.cell_type == "markdown" for title in _headings(cell))
         about["title"] = next(titles, about["notebook"])
         return nb, resources
-
-    def _get_score(self, cell: NotebookNode, resources: Any) -> None:
-        super()._get_score(cell, resources)
-        about = resources["nbgrader"]
-        grade = self.gradebook.find_grade(
-            cell.metadata.nbgrader.grade_id, about["notebook"], about["assignment"], about["student"]
-        )
-        cell.metadata.nbgrader["waiting"] = bool(grade.needs_manual_grade)
 
 
 def questions(nb: NotebookNode) -> list[dict[str, Any]]:
@@ -200,13 +225,38 @@ def questions(nb: NotebookNode) -> list[dict[str, Any]]:
 def _headings(cell: NotebookNode) -> list[str]:
     """A Markdown cell's headings as plain text, without what stands in them in small print."""
     return [
-        re.sub(r"<small>.*?</small>|<[^>]+>|[*`]", "", heading).strip()
+        re.sub(r"<small>[^<]*</small>|<[^<>]+>|[*`]", "", heading.rstrip(" #")).strip()
         for heading in _HEADING.findall(cell.source)
     ]
 
 
+class _InMemory(jinja2.BytecodeCache):
+    """Templates as they were compiled, kept for the next page."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _InMemory()
+
+
 class FeedbackExporter(HTMLExporter):
     """Write the page in the course's template: no script, nothing loaded, formulas as MathML."""
+
+    site = Unicode(help="Where the book is, for links to its chapters; by default as COURSE_SITE says.").tag(
+        config=True
+    )
+
+    @default("site")
+    def _default_site(self) -> str:
+        return os.environ.get("COURSE_SITE", "")
 
     def __init__(self, config: Config | None = None, **kwargs: Any) -> None:
         # Said here, since nbgrader configures its own template for all exporters of HTML.
@@ -219,27 +269,63 @@ class FeedbackExporter(HTMLExporter):
         super().__init__(config=settings, **kwargs)
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, Any]:
-        """Make the page; nbgrader has taken the notebook's language out, which colours the code."""
-        nb.metadata.setdefault("language_info", {"name": "python", "pygments_lexer": "ipython3"})
-        return super().from_notebook_node(nb, resources, **kw)
+        """Make the page, without what nbconvert does to pages of its own template."""
+        return super(HTMLExporter, self).from_notebook_node(nb, self._init_resources(resources), **kw)
+
+    def _create_environment(self) -> jinja2.Environment:
+        environment = super()._create_environment()
+        environment.bytecode_cache = _COMPILED
+        return environment
 
     def _init_resources(self, resources: Any) -> Any:
         resources = super()._init_resources(resources)
-        light, dark = (
-            HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
-            for name in ("default", "github-dark")
-        )
-        resources["code_css"] = f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+        resources["code_css"] = _code_css()
         return resources
+
+    def _told(self, printed: str) -> list[verdicts.Told]:
+        return verdicts.read(printed)
+
+    def _linked(self, text: str) -> markupsafe.Markup:
+        site = self.site.rstrip("/") if self.site.startswith(("http://", "https://")) else ""
+        return markupsafe.Markup("").join(
+            markupsafe.Markup('<a href="{}/{}.html">{}</a>').format(site, page, piece)
+            if site and page
+            else markupsafe.escape(piece)
+            for piece, page in verdicts.chapters(text)
+        )
 
     def default_filters(self) -> Iterator[Any]:
         """The filters that the template uses besides nbconvert's own."""
         yield from super().default_filters()
+        yield ("verdicts", self._told)
+        yield ("linked", self._linked)
+        yield ("coloured", coloured)
         yield ("safe_markdown", markdown)
         yield ("safe_html", safe_html)
         yield ("points", points)
         yield ("is_wide", is_wide)
         yield ("data_address", data_address)
+
+
+@functools.cache
+def _code_css() -> str:
+    light, dark = (
+        HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
+        for name in ("default", "github-dark")
+    )
+    return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}"
+
+
+@functools.lru_cache(maxsize=512)
+def coloured(code: str) -> markupsafe.Markup:
+    """Python code as HTML with its colours; what all students got is worked out once.
+
+    >>> '<span class="n">x</span> <span class="o">&lt;</span>' in coloured("x < 3")
+    True
+    """
+    return markupsafe.Markup(
+        highlight(code, get_lexer_by_name("ipython3"), HtmlFormatter(cssclass="highlight", nobackground=True))
+    )
 
 
 class _Formulas(IPythonRenderer):
@@ -284,7 +370,16 @@ def markdown(source: str, attachments: dict[str, Any] | None = None) -> markupsa
     >>> "<msup><mn>2</mn><mn>5</mn></msup></math>" in markdown("$2^5$")
     True
     """
-    renderer = _Formulas(attachments or {})
+    return _markdown(source) if not attachments else _rendered(source, attachments)
+
+
+@functools.lru_cache(maxsize=512)
+def _markdown(source: str) -> markupsafe.Markup:
+    return _rendered(source, {})
+
+
+def _rendered(source: str, attachments: dict[str, Any]) -> markupsafe.Markup:
+    renderer = _Formulas(attachments)
     cleaned = str(safe_html(MarkdownWithMath(renderer=renderer).render(source)))
     # The empty corner of a table is no heading, and screen readers stumble over one.
     cleaned = re.sub(r"<th[^>]*></th>", "<td></td>", cleaned)
@@ -370,6 +465,7 @@ def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
         GradingError: some pages could not be made; all others are.
     """
     assignment, made, failed = table.assignment, list[str](), list[str]()
+    site = FeedbackExporter(config=course.config).site
     with gradebook.opened(course) as book:
         graded_rows = [row for row in table.rows if row.marks]
         comments = {row.student: gradebook.comments(book, assignment, row.student) for row in graded_rows}
@@ -378,11 +474,12 @@ def generate(course: Course, table: Table, log: logging.Logger) -> list[str]:
         graded = course.autograded / row.student / assignment
         expected = pages(course, assignment, row.student)
         mark = state.fingerprint(
-            [graded, TEMPLATES, Path(__file__)], row, comments[row.student], table.points, table.due
+            [graded, TEMPLATES, Path(__file__)], row, comments[row.student], table.points, table.due, site
         )
         if state.fresh(note, mark) and all(page.is_file() for page in expected):
             continue
         config = course.settings(assignment_id=assignment, student_id=row.student)
+        config.Marks.problem, config.Marks.notes = row.problem, list(row.notes)
         try:
             directory = CourseDirectory(config=config, log=log)
             GenerateFeedback(coursedir=directory, config=config, log=log, force=True).start()

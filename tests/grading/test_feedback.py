@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from grading import gradebook, run
-from grading.feedback import WITHHELD, HideTests, data_address, markdown, mathml, questions, safe_html
+from grading.feedback import (
+    WITHHELD,
+    FeedbackExporter,
+    HideTests,
+    data_address,
+    markdown,
+    mathml,
+    questions,
+    safe_html,
+)
 
 HIDDEN = "assert answer == secret_of_the_course, 'too small'"
 TEST = f"import check\n### BEGIN HIDDEN TESTS\n{HIDDEN}\n### END HIDDEN TESTS\nscore()"
@@ -111,6 +121,71 @@ HOSTILE = [
     "$\\text{<img src=x onerror=alert(1)>}$",
     "$$\\nosuch<script>alert(1)</script>$$",
 ]
+
+
+def page(notebook, **about) -> BeautifulSoup:
+    """A page as the exporter writes it, without a gradebook behind it."""
+    known = {
+        "title": "T", "name": "Ada", "problem": "", "notes": [], "submitted": None, "due": None,
+        "late_penalty": 0, "score": 1, "max_score": 2, "questions": [],
+    }  # fmt: skip
+    exporter = FeedbackExporter(site=about.pop("site", ""))
+    text, _ = exporter.from_notebook_node(notebook, {"nbgrader": known | about})
+    return BeautifulSoup(text, "html.parser")
+
+
+def told(text: str):
+    """A graded notebook whose test printed this."""
+    notebook = graded(new_output("stream", name="stdout", text=text))
+    notebook.cells[1].metadata.nbgrader.update(score=0.0, went="none", heading="Size")
+    return notebook
+
+
+SLIP = "size: 23 counts the steps. See chapter 6, “Padding and\n  stride”. [0 of 2]\n"
+
+
+def test_verdicts_are_listed_with_their_points_and_the_chapter() -> None:
+    found = page(told(SLIP), site="https://a.example/book/").find(class_="verdicts")
+    assert found.find("li")["class"] == ["none"]
+    assert found.find(class_="word").text == "0 of 2"
+    assert found.find("a")["href"] == "https://a.example/book/06-padding-and-stride.html"
+    assert found.find("a").text == "See chapter 6, “Padding and stride”"
+    assert not page(told(SLIP)).find(class_="verdicts").find("a")
+    assert not page(told(SLIP), site="javascript:x//").find(class_="verdicts").find("a")
+
+
+def test_what_is_no_verdict_is_shown_as_it_was_printed() -> None:
+    found = page(told("<script>alert(1)</script>: x [0 of 2]\nand more"))
+    assert not found.find(class_="verdicts")
+    assert found.find("pre", class_="stdout").text == "<script>alert(1)</script>: x [0 of 2]\nand more"
+    harmless(str(found.find("main")))
+
+
+@settings(max_examples=25)
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(), st.text())
+def test_nothing_in_verdicts_reasons_and_notes_runs(text: str, problem: str, note: str) -> None:
+    attack = f"<img src=x onerror=1>{text}"
+    found = page(told(f"{attack}: {attack} [0 of 2]"), problem=attack + problem, notes=[attack + note])
+    harmless(str(found.find("main")))
+
+
+def test_a_zero_says_why_and_notes_say_what_was_put_right() -> None:
+    found = page(
+        told(SLIP), problem="\x1b[31mno notebook\x1b[0m <b>", notes=["a copy of <i>size</i> was dropped"]
+    )
+    zero, notes = found.select("header .note")
+    assert "got no points" in zero.text
+    assert "The reason: no notebook <b>" in zero.text
+    assert "a copy of <i>size</i> was dropped" in notes.text
+    assert not page(told(SLIP)).select("header .note")
+
+
+def test_headings_take_no_longer_for_many_marks() -> None:
+    """A heading of a hundred thousand signs, which a pattern could try in every way."""
+    cell = new_markdown_cell("# " + "# " * 100_000 + "x" + "<small" * 10_000)
+    started = time.process_time()
+    questions(new_notebook(cells=[cell]))
+    assert time.process_time() - started < 2
 
 
 def harmless(page: str) -> None:
