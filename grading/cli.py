@@ -31,6 +31,13 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
 
     verb = verbs.add_parser(
+        "collect",
+        help="put submissions downloaded from Moodle or Canvas, or of nbgrader's exchange, into the class",
+    )
+    verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
+    verb.add_argument("sources", nargs="+", metavar="FILE", help="a folder of downloads, or a zip archive")
+
+    verb = verbs.add_parser(
         "grade", help="grade new and changed submissions, then write feedback, marks and report"
     )
     verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
@@ -117,6 +124,11 @@ def _run(options: argparse.Namespace, root: Path) -> int:
             trusted=not options.plain,
         )
         run.grade(course, course.find(options.assignment), options.student, how)
+        return 0
+    if options.verb == "collect":
+        with run.locked(course):
+            for source in options.sources:
+                run.collect_from(course, course.find(options.assignment), Path(source))
         return 0
     with run.locked(course):
         if options.verb == "report":

@@ -23,7 +23,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from tqdm import tqdm
 
-from grading import export, feedback, gradebook, intake, late, pool, release, report, state, task
+from grading import collect, export, feedback, gradebook, intake, late, pool, release, report, state, task
 from grading.config import KERNEL, UNSANDBOXED, unsandboxed
 from grading.course import Course, is_name
 from grading.errors import GradingError, printable
@@ -446,6 +446,20 @@ def grade(
         outcome = autograde(course, assignment, students, options)
         write_all(course, assignment)
     return outcome
+
+
+def collect_from(course: Course, assignment: str, source: Path) -> None:
+    """Put downloaded submissions into the class's folder; names are looked up in the gradebook."""
+    people = []
+    if gradebook.exists(course):
+        with course.surroundings(), gradebook.opened(course) as book:
+            for student in book.students:
+                name = f"{student.first_name or ''} {student.last_name or ''}".strip()
+                people.append(collect.Person(student.id, name, student.lms_user_id or ""))
+    done, notes = collect.collect(course, assignment, source, people)
+    for line in notes:
+        say(f"note: {line}")
+    say(f"collected {course.show(source.resolve())}: {collect.summary(done)}")
 
 
 def write_all(course: Course, assignment: str) -> None:
