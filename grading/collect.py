@@ -65,8 +65,8 @@ def find(source: Path, assignment: str) -> list[Found]:
     kept = [each for each in latest.values() if each.files or each.left_out]
     if not kept:
         raise GradingError(
-            f"{source} holds no submission of {assignment}; it may be a download of Moodle or Canvas (a folder, "
-            "or the zip archive itself), nbgrader's exchange, or a folder or a notebook for each student"
+            f"{source} holds no submission of {assignment}; it may be a download of Moodle or Canvas "
+            "(a folder, or the zip archive itself), nbgrader's exchange, or a folder or a notebook a student"
         )
     return kept
 
