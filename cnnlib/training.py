@@ -484,7 +484,27 @@ def fit(
 def train_on_batch(
     model: Model, batch: NDArray, targets: NDArray, optimizer: Optimizer, loss: Loss
 ) -> dict[str, float]:
-    """One step of learning: forward, loss, backward, update. Returns the loss and accuracy before it."""
+    """One step of learning: forward, loss, backward, update.
+
+    Args:
+        model: built; its weights change.
+        batch: array (batch, *input shape).
+        targets: array in the shape of the outputs, or labels (batch,) where the loss takes them.
+        optimizer: makes the step, and keeps what it remembers between steps.
+        loss: what the step makes smaller.
+
+    Returns:
+        loss (and accuracy, where there are classes) by name, of the weights before the step.
+
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> model = Sequential([Input((1,)), Dense(1, use_bias=False)])
+    >>> model.set_weights([np.array([[1.0]])])
+    >>> train_on_batch(model, np.array([[2.0]]), np.array([[6.0]]), SGD(0.1), Loss("mean_squared_error"))
+    {'loss': 16.0}
+    >>> model.get_weights()[0].round(3)  # 1 + 0.1 · 2 · (6 − 2) · 2
+    array([[2.6]], dtype=float32)
+    """
     skipped = _skipped(model, loss)
     with np.errstate(over="ignore", invalid="ignore"):  # a loss that is no number is told of by fit
         outputs, tape = model.forward(batch, training=True)
@@ -542,6 +562,12 @@ def evaluate(
     """The mean loss (and accuracy, of classes) of a model over all examples; nothing is learned.
 
     Arguments are those of :func:`fit`.
+
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> model = Sequential([Input((2,)), Dense(2, kernel_initializer="zeros", activation="softmax")])
+    >>> evaluate(model, np.ones((4, 2)), [0, 0, 0, 1])["accuracy"]
+    0.75
     """
     criterion = _loss(loss, from_logits)
     return _evaluate(model, *_examples(model, x, y, criterion), criterion, as_int(batch_size, "batch_size"))

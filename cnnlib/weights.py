@@ -45,11 +45,21 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     """Write all weights of a model to a file, whole or not at all.
 
     Args:
-        model: built, so that it has weights.
+        model: built (that is, its shapes are known), so that it has weights.
         path: where to. A file that is there already is replaced once the new one is complete.
 
     Raises:
         WeightsError: a weight is NaN or infinite (the message names its layer).
+
+    >>> import tempfile
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> model = Sequential([Input((3,)), Dense(2, name="scores")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(model, folder + "/weights.npz")
+    ...     with np.load(folder + "/weights.npz") as archive:
+    ...         print(*archive)
+    format scores/kernel scores/bias
     """
     _write(Path(path), _arrays(model))
 
@@ -58,12 +68,23 @@ def load(model: Model, path: str | os.PathLike[str]) -> None:
     """Give a model the weights of a file that :func:`save` wrote. On any error the model keeps its own.
 
     Args:
-        model: built, with layers of the same names and weights of the same shapes.
+        model: built, with layers of the same names (``conv2d``) and weights of the same shapes.
         path: the file.
 
     Raises:
         WeightsError: the file is missing, broken or foreign, or fits another network: the message names
             the layer and both shapes, or the weight that is NaN or infinite.
+
+    >>> import tempfile
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> learned = Sequential([Input((3,)), Dense(2, name="scores")])
+    >>> fresh = Sequential([Input((3,)), Dense(2, name="scores")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(learned, folder + "/weights.npz")
+    ...     load(fresh, folder + "/weights.npz")
+    >>> all(map(np.array_equal, fresh.get_weights(), learned.get_weights()))
+    True
     """
     with _open(Path(path)) as archive:
         _set(model, _read_all(archive, _shapes(model)))
@@ -73,6 +94,15 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """Write a whole network to a file: its layers, how they are connected, and their weights.
 
     Arguments and errors are those of :func:`save`.
+
+    >>> import tempfile
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(Sequential([Input((3,)), Dense(2, name="scores")]), folder + "/network.npz")
+    ...     with np.load(folder + "/network.npz") as archive:
+    ...         print(*archive)
+    format network scores/kernel scores/bias
     """
     text = json.dumps(model.get_config())
     if len(text) > NETWORK_BYTES:
@@ -84,11 +114,21 @@ def load_model(path: str | os.PathLike[str], custom: Mapping[str, type[Layer]] |
     """The network that :func:`save_model` wrote.
 
     Args:
-        path: the file.
+        path: the file (see :func:`save_model` for an example).
         custom: layers that this library does not have, by the names of their classes.
 
     Raises:
         WeightsError: as for :func:`load`, or the file names a layer that is not known.
+
+    >>> import tempfile
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> model = Sequential([Input((3,)), Dense(2, name="scores")])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, folder + "/network.npz")
+    ...     again = load_model(folder + "/network.npz")
+    >>> [layer.name for layer in again.layers], np.array_equal(again(np.eye(3)), model(np.eye(3)))
+    (['scores'], True)
     """
     with _open(Path(path)) as archive:
         if NETWORK_ENTRY not in _names(archive):

@@ -491,6 +491,13 @@ def copy_weights(source: Any, target: Any) -> None:
 
     Raises:
         ShapeError: not as many layers with weights, or a layer with weights of another shape.
+
+    >>> from cnnlib.layers import Dense
+    >>> from cnnlib.network import Input, Sequential
+    >>> first, second = (Sequential([Input((3,)), Dense(2)]) for _ in range(2))
+    >>> copy_weights(first, second)
+    >>> np.array_equal(first(np.eye(3)), second(np.eye(3)))
+    True
     """
     givers, takers = _weighted(source), _weighted(target)
     if len(givers) != len(takers):
