@@ -152,7 +152,7 @@ def draw(rows: list[Row], path: Path) -> None:
             losses = [row[f"{name}_loss"] for row in rows]
             axes.plot(seconds, losses, marker, color=style.COLOURS[colour], label=label, markersize=4)
         axes.set_xlim(left=0)
-        axes.set_yscale("log")
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("processor seconds")
         axes.set_ylabel("loss while training")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
