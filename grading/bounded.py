@@ -18,7 +18,7 @@ from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
 from traitlets import Float, Integer, Unicode
 
-from grading.config import refusal
+from grading.config import KERNEL, Sandbox, refusal
 from grading.errors import SandboxError
 
 #: What a cell sends that counts as printed, or is shown; all else but the kernel's state is dropped.
@@ -125,6 +125,10 @@ class Bounded(Execute):
         self, nb: NotebookNode, *arguments: Any, **options: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Execute a notebook."""
+        if self.kernel_name == KERNEL:
+            from grading import provisioner
+
+            provisioner.set_limits(Sandbox(config=self.config).limits())
         self._enders: set[int] = set()
         self._restarts = 0
         self._until = time.monotonic() + self.seconds
@@ -186,7 +190,7 @@ def why(manager: Any, error: Exception) -> str:
     code = getattr(process, "returncode", None)
     names = {
         -9: "it was stopped: too much memory, or time",
-        -11: "a segmentation fault",
+        -11: "it crashed: a fault in compiled code",
         -6: "it was aborted",
         -24: "it used up its processor time",
         0: "it ended itself",

@@ -130,6 +130,9 @@ def environment(root: Path) -> dict[str, str]:
         "MPLCONFIGDIR": f"{home}/.matplotlib",
         "IPYTHONDIR": f"{home}/.ipython",
         "KERAS_HOME": f"{home}/.keras",
+        # Two threads for each core would meet the limit on processes on a large machine.
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
     }
 
 

@@ -146,12 +146,13 @@ class Writer:
     def write(self, value: Any, depth: int = 0) -> Any:  # noqa: PLR0911, PLR0912  # one return a kind
         """The value as data for JSON."""
         self._count += 1
-        if self._count > MOST_VALUES or depth > MOST_DEPTH:
+        kind = type(value)
+        many = len(value) if kind in (list, tuple, set, frozenset, dict) else 0
+        if self._count + many > MOST_VALUES or depth > MOST_DEPTH:
             return self._keep(value)
         for index, given in enumerate(self._arguments):
             if value is given and isinstance(value, np.ndarray):
                 return {"argument": index}
-        kind = type(value)
         if value is None or kind is bool:
             return value
         if value is ...:

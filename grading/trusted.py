@@ -23,7 +23,7 @@ from nbgrader.preprocessors import OverwriteCells
 from nbgrader.utils import is_grade, is_locked, is_solution
 from traitlets import Float
 
-from grading import provisioner, remote
+from grading import remote
 from grading.bounded import LEAST, Bounded, tell, why
 from grading.config import Sandbox
 
@@ -47,9 +47,7 @@ class TrustedExecute(Bounded):
         self, nb: NotebookNode, resources: Any = None, **options: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Execute a notebook with an examiner beside it."""
-        settings = Sandbox(config=self.config)
-        provisioner.set_limits(settings.limits())
-        self._apart = settings.trusted
+        self._apart = Sandbox(config=self.config).trusted
         self._sources = _sources(resources, OverwriteCells(config=self.config).missing_cell_notification)
         self._common: list[str] = []
         try:

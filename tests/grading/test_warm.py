@@ -1,4 +1,4 @@
-"""Kernels from the warm start: apart from each other, ended with their grader, and stopped when they take much."""
+"""Kernels from the warm start: apart from each other, ended with their grader, stopped at their limits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ class Kernel:
 
     def __init__(self, **options: Any) -> None:
         self.manager = KernelManager(kernel_name=config.KERNEL)
-        self.manager.start_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"], **options)
+        try:
+            self.manager.start_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"], **options)
+        except SandboxError:
+            self.manager.context.destroy(linger=0)
+            raise
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
@@ -133,17 +137,22 @@ def test_an_endless_loop_is_interrupted(kernel: Callable[..., Kernel]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "code"), [("os._exit(7)", 7), ("os.abort()", -6), ("ctypes.string_at(0)", -11)]
+    # The first process of a namespace survives its own abort, and crashes for it.
+    ("how", "codes"),
+    [("os._exit(7)", {7}), ("os.abort()", {-6, -11}), ("ctypes.string_at(0)", {-11})],
 )
-def test_how_a_kernel_ended_is_known(kernel: Callable[..., Kernel], how: str, code: int) -> None:
+def test_how_a_kernel_ended_is_known(kernel: Callable[..., Kernel], how: str, codes: set[int]) -> None:
     started = kernel()
     started.client.execute(f"import os, ctypes; {how}")
-    assert started.process.wait(20) == code
-    assert started.process.ended["code"] == code
+    assert started.process.wait(20) in codes
+    assert started.process.ended["code"] in codes
     assert started.process.ended["memory_kib"] > 1000
 
 
-TOGETHER = "import os, time\nfor _ in range(5):\n  if os.fork() == 0:\n    b = b'x' * (60 << 20); time.sleep(20); os._exit(0)\n"
+TOGETHER = (
+    "import os, time\nfor _ in range(5):\n"
+    "  if os.fork() == 0:\n    b = b'x' * (60 << 20); time.sleep(20); os._exit(0)\n"
+)
 
 
 @pytest.mark.parametrize("limited", [True, False])
@@ -204,7 +213,7 @@ def test_all_ends_with_a_grader_that_is_killed(root: Path) -> None:
         "with provisioner.WarmStart([]) as w:\n  os.environ['COURSE_WARM'] = w.address\n"
         "  m = KernelManager(kernel_name='course'); m.start_kernel()\n"
         "  c = m.client(); c.start_channels(); c.wait_for_ready(timeout=60)\n"
-        "  c.execute_interactive(\"import subprocess; p = subprocess.Popen(['sleep', '87654'])\", timeout=20)\n"
+        "  c.execute_interactive(\"import os; done = os.system('sleep 87654 &')\", timeout=20)\n"
         "  print('up', w.address, flush=True); time.sleep(60)"
     )
     place = {"JUPYTER_PATH": str(root / "grading" / "jupyter"), "PYTHONPATH": str(root)}
@@ -216,7 +225,7 @@ def test_all_ends_with_a_grader_that_is_killed(root: Path) -> None:
     with grader:
         said = grader.stdout.readline().split()
         assert said[:1] == ["up"]
-        assert children("87654")
+        assert wait_for(lambda: children("87654"))
         grader.send_signal(signal.SIGKILL)
     assert wait_for(lambda: not children("87654"))
     assert wait_for(lambda: not children(Path(said[1]).name))
@@ -230,7 +239,7 @@ def test_a_warm_start_that_is_gone_is_refused(
     monkeypatch.setenv(provisioner.VARIABLE, str(tmp_path))
     monkeypatch.setenv("JUPYTER_PATH", str(root / "grading" / "jupyter"))
     with pytest.raises(SandboxError, match="does not answer"):
-        KernelManager(kernel_name=config.KERNEL).start_kernel()
+        Kernel()
 
 
 def test_a_kernel_that_cannot_be_walled_in_is_refused(
@@ -241,9 +250,8 @@ def test_a_kernel_that_cannot_be_walled_in_is_refused(
 
 
 def test_a_sandbox_that_does_not_come_up_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        sandbox, "outer", lambda *_: ["sh", "-c", "echo setting up uid map: Permission denied >&2"]
-    )
+    script = "echo setting up uid map: Permission denied >&2"
+    monkeypatch.setattr(sandbox, "outer", lambda *_: ["sh", "-c", script])
     with pytest.raises(SandboxError, match=r"Permission denied.*--unsandboxed"):
         provisioner.WarmStart([])
 
@@ -269,9 +277,10 @@ def test_keras_trains_in_a_forked_kernel(root: Path, monkeypatch: pytest.MonkeyP
         for _ in range(2):  # the first must not have spoilt it for the second
             one = Kernel()
             said = one.say(
-                "import keras, numpy as np\nrng = np.random.default_rng(0)\nx, y = rng.normal(size=(64, 8, 8, 1)), "
-                "rng.integers(0, 2, 64)\nm = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), "
-                "keras.layers.Flatten(), keras.layers.Dense(2)])\nm.compile('adam', "
+                "import keras, numpy as np\nfrom keras import layers as l\nrng = np.random.default_rng(0)\n"
+                "x, y = rng.normal(size=(64, 8, 8, 1)), rng.integers(0, 2, 64)\n"
+                "m = keras.Sequential([keras.Input((8, 8, 1)), l.Conv2D(4, 3), l.Flatten(), l.Dense(2)])\n"
+                "m.compile('adam', "
                 "keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
                 "h = m.fit(x, y, epochs=8, verbose=0).history['loss']\nprint(h[-1] < h[0])"
             )
