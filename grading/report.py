@@ -1,17 +1,25 @@
-"""For the instructor: how the marks lie, which questions were hard, what needs a person; with pictures."""
+"""For the instructor: how marks lie, which questions were hard, which slips common, what needs a person."""
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib
+import nbformat
 import numpy as np
 from matplotlib.figure import Figure
+from nbformat import NotebookNode
 
+from cnnlib.exercises.misconceptions import Misconception
 from cnnlib.plots import style
+from grading import likeness, verdicts
 from grading.course import Course
-from grading.feedback import render
+from grading.feedback import data_address, render
 from grading.gradebook import Question, Row, Table
 
 
@@ -25,6 +33,44 @@ class Difficulty:
     part: int
     none: int
     waiting: int
+    #: How the marks here go with those of all other questions (Pearson's correlation, item and rest): about
+    #: 0 where strong and weak students fare alike. None with fewer than :data:`ENOUGH` marks, or equal ones.
+    discrimination: float | None = None
+
+    @property
+    def tells_little(self) -> bool:
+        """Whether the question may be worth another look: those who know the rest fail it as often."""
+        return self.discrimination is not None and self.discrimination < WEAK
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A registered mistake, and in which questions how many students made it."""
+
+    name: str
+    #: The message that each of them read, with … for what was theirs.
+    message: str
+    students: int
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A wrong answer that several students gave and that is no registered mistake."""
+
+    question: str
+    asked: str
+    message: str
+    students: int
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the graded notebooks of an assignment tell."""
+
+    slips: tuple[Slip, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    pairs: tuple[likeness.Pair, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +87,12 @@ class Summary:
     missing: tuple[Row, ...]
     waiting: tuple[Row, ...]
     late: tuple[Row, ...]
+    #: Who got no points at all, for a reason.
+    zeros: tuple[Row, ...] = ()
+    #: In whose submission something was put right before it was graded.
+    mended: tuple[Row, ...] = ()
+    #: Whose code ran without a sandbox.
+    unsandboxed: tuple[Row, ...] = ()
 
     @property
     def mean(self) -> float | None:
@@ -55,6 +107,12 @@ class Summary:
 
 #: The edges of the bars of the distribution, in per cent; the last one holds 100 too.
 BINS = tuple(range(0, 101, 10))
+#: So many marks say something about a question.
+ENOUGH = 10
+#: A question that goes with the others less than this is worth another look.
+WEAK = 0.2
+#: So many students with one wrong answer make it a candidate for the registry.
+SEVERAL = 3
 
 
 def summarise(table: Table) -> Summary:
@@ -65,12 +123,17 @@ def summarise(table: Table) -> Summary:
     return Summary(
         table=table,
         percentages=tuple(percentages),
-        difficulties=tuple(_difficulty(question, graded) for question in table.questions),
+        difficulties=tuple(
+            _difficulty(question, [row for row in graded if not row.problem]) for question in table.questions
+        ),
         counts=tuple(int(count) for count in counts),
         ungraded=tuple(row for row in table.rows if row.status == "not graded"),
         missing=tuple(row for row in table.rows if row.status == "not submitted"),
         waiting=tuple(row for row in graded if row.waiting),
         late=tuple(row for row in graded if row.seconds_late),
+        zeros=tuple(row for row in table.rows if row.status == "zero"),
+        mended=tuple(row for row in table.rows if row.notes),
+        unsandboxed=tuple(row for row in graded if not row.sandboxed),
     )
 
 
@@ -86,7 +149,69 @@ def _difficulty(question: Question, rows: Sequence[Row]) -> Difficulty:
         part=part,
         none=len(marked) - full - part,
         waiting=len(marks) - len(marked),
+        discrimination=_discrimination(question, rows),
     )
+
+
+def _discrimination(question: Question, rows: Sequence[Row]) -> float | None:
+    """The correlation of a question's marks with the sum of all others."""
+    complete = [row for row in rows if question.name in row.marks and not row.marks[question.name].waiting]
+    item = np.array([row.marks[question.name].score for row in complete])
+    rest = np.array([sum(m.score for m in row.marks.values()) for row in complete]) - item
+    if len(complete) < ENOUGH or not np.ptp(item) or not np.ptp(rest):
+        return None
+    return float(np.corrcoef(item, rest)[0, 1])
+
+
+def read(course: Course, table: Table) -> Read:
+    """Read the graded notebooks: slips by the messages that their check cells printed, and likeness."""
+    reader = likeness.Reader(_notebooks(course.exercises / table.assignment))
+    works = []
+    slips: dict[str, dict[str, set[str]]] = {}
+    entries: dict[str, Misconception] = {}
+    unknown: dict[tuple[str, str, str], set[str]] = {}
+    for row in table.rows:
+        if not row.marks or row.problem:
+            continue
+        notebooks = _notebooks(course.autograded / row.student / table.assignment)
+        work = reader.read(row.student, notebooks)
+        works.append(work)
+        for answer in work.wrong:
+            unknown.setdefault(answer, set()).add(row.student)
+        for notebook in notebooks:
+            for question, told in verdicts.of(notebook):
+                if told.slip is not None:
+                    entries.setdefault(told.slip.name, told.slip)
+                    slips.setdefault(told.slip.name, {}).setdefault(question, set()).add(row.student)
+    found = [
+        Slip(
+            name,
+            re.sub(r"\{[^}]*\}", "…", entries[name].message),
+            len(set().union(*by_question.values())),
+            tuple(by_question),
+        )
+        for name, by_question in slips.items()
+    ]
+    several = [Unknown(*key, len(who)) for key, who in unknown.items() if len(who) >= SEVERAL]
+    return Read(
+        slips=tuple(sorted(found, key=lambda slip: (-slip.students, slip.name))),
+        unknown=tuple(sorted(several, key=lambda each: (-each.students, each.question, each.message))[:20]),
+        pairs=tuple(likeness.pairs(works)),
+    )
+
+
+def _notebooks(folder: Path) -> list[NotebookNode]:
+    """The notebooks in a folder; what cannot be read is left out, since somebody may have put it there."""
+    found = []
+    for file in sorted(folder.glob("*.ipynb")):
+        try:
+            notebook = nbformat.from_dict(json.loads(file.read_bytes()))
+            for cell in notebook.cells:
+                cell.source = "".join(cell.source)
+            found.append(notebook)
+        except (OSError, ValueError, AttributeError, TypeError):
+            continue
+    return found
 
 
 @style.styled
@@ -163,7 +288,12 @@ def write(course: Course, tables: Sequence[Table]) -> Path:
     entries = []
     for table in tables:
         summary = summarise(table)
-        picture = folder / f"{table.assignment}.png"
-        draw(summary).savefig(picture, dpi=144, metadata={"Software": ""})
-        entries.append((summary, picture.name, describe(summary)))
-    return render("report.html.j2", folder / "index.html", entries=entries)
+        figure = draw(summary)
+        figure.savefig(folder / f"{table.assignment}.png", dpi=144, metadata={"Software": ""})
+        drawn = io.StringIO()
+        with matplotlib.rc_context({"svg.hashsalt": table.assignment}):
+            figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+        picture = data_address(drawn.getvalue(), "image/svg+xml")
+        names = {row.student: row.name for row in table.rows}
+        entries.append((summary, picture, describe(summary), read(course, table), names))
+    return render("report.html.j2", folder / "index.html", entries=entries, likeness=likeness, weak=WEAK)

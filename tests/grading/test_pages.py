@@ -52,7 +52,7 @@ def test_pictures_show_and_links_lead_somewhere(rehearsed: Course, chromium: Any
     page = chromium.new_page()
     try:
         page.goto((rehearsed.folder / "report" / "index.html").as_uri())
-        assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 700)")
+        assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 600)")
         page.goto((rehearsed.feedback / "index.html").as_uri())
         links = page.evaluate("[...document.querySelectorAll('a[href]')].map(a => a.href)")
         assert len(links) == len(list(rehearsed.feedback.glob("*/*/*.html")))

@@ -1,0 +1,69 @@
+"""The report's figures, from rows and notebooks made for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bs4 import BeautifulSoup
+
+from grading import report
+from grading.gradebook import Mark, Question, Row, Table
+
+QUESTIONS = (Question("a", 2, False), Question("b", 2, False), Question("c", 4, False))
+
+
+def table(scores: np.ndarray, **more) -> Table:
+    rows = []
+    for n, line in enumerate(scores):
+        marks = {q.name: Mark(float(s), None, 0, False) for q, s in zip(QUESTIONS, line, strict=True)}
+        rows.append(Row(f"s{n}", "", "", None, True, marks=marks, **more))
+    return Table("01", None, QUESTIONS, tuple(rows))
+
+
+def test_discrimination_is_the_correlation_of_item_and_rest() -> None:
+    scores = np.random.default_rng(1).integers(0, 3, (40, 3))
+    for index, difficulty in enumerate(report.summarise(table(scores)).difficulties):
+        rest = scores.sum(1) - scores[:, index]
+        assert difficulty.discrimination == pytest.approx(np.corrcoef(scores[:, index], rest)[0, 1])
+        assert difficulty.share == pytest.approx(scores[:, index].mean() / QUESTIONS[index].points)
+
+
+def test_a_question_that_those_fail_who_know_the_rest_is_named() -> None:
+    good = np.arange(20) % 2
+    scores = np.stack([2 * good, 2 * good, 4 * (1 - good)], 1)
+    assert [d.tells_little for d in report.summarise(table(scores)).difficulties] == [True, True, True]
+    scores = np.stack([2 * good, 2 * good, 4 * good], 1)
+    assert [d.tells_little for d in report.summarise(table(scores)).difficulties] == [False] * 3
+
+
+@pytest.mark.parametrize("scores", [np.ones((report.ENOUGH - 1, 3)), np.ones((30, 3))], ids=["few", "equal"])
+def test_few_or_equal_marks_discriminate_nothing(scores: np.ndarray) -> None:
+    assert {d.discrimination for d in report.summarise(table(scores)).difficulties} == {None}
+
+
+def test_a_zero_for_a_reason_is_named_and_makes_no_question_hard() -> None:
+    rows = (*table(np.full((3, 3), 2)).rows, *table(np.zeros((1, 3)), problem="no notebook").rows)
+    summary = report.summarise(Table("01", None, QUESTIONS, rows))
+    assert [row.problem for row in summary.zeros] == ["no notebook"]
+    assert summary.difficulties[0].share == 1
+    assert len(summary.percentages) == 4
+
+
+@pytest.mark.grading
+@pytest.mark.slow
+@pytest.mark.xdist_group("rehearsal")
+def test_the_rehearsal_class_shows_its_slips(rehearsed) -> None:
+    from grading import run
+
+    (found,) = run.tables(rehearsed)
+    read = report.read(rehearsed, found)
+    assert {"forgot-the-one", "rows-and-columns-exchanged"} <= {slip.name for slip in read.slips}
+    assert len({slip.name for slip in read.slips}) == len(read.slips)
+    assert [slip.students for slip in read.slips] == sorted((s.students for s in read.slips), reverse=True)
+    page = BeautifulSoup(
+        (rehearsed.folder / "report" / "index.html").read_text(encoding="utf-8"), "html.parser"
+    )
+    for slip in read.slips:
+        assert slip.name in page.text
+    assert not page.find_all(["script", "link"])
+    assert all(image["src"].startswith("data:") and image["alt"] for image in page.find_all("img"))
