@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
 
     verbs.add_parser("report", help="write the instructor's page with pictures: class/report/index.html")
+    verbs.add_parser("doctor", help="try which protections against students' code hold on this machine")
     verbs.add_parser("rehearse", help="grade the rehearsal class of tests/class into build/rehearsal")
     return top
 
@@ -94,6 +95,10 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 def _run(options: argparse.Namespace, root: Path) -> int:
     # Matplotlib's cache, where no home may be there to write to.
     os.environ.setdefault("MPLCONFIGDIR", str(root / ".cache" / "matplotlib"))
+    if options.verb == "doctor":
+        from grading import doctor
+
+        return doctor.main(root)
     # Loaded here, since nbgrader takes seconds and `--help` should not.
     from grading import rehearsal, run
 
