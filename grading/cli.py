@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 130
 
 
-def _run(options: argparse.Namespace, root: Path) -> int:
+def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911  # one return a verb
     # Matplotlib's cache, where no home may be there to write to.
     os.environ.setdefault("MPLCONFIGDIR", str(root / ".cache" / "matplotlib"))
     if options.verb == "doctor":
