@@ -387,7 +387,10 @@ def test_there_are_many_rows_and_none_twice():
     assert len(set(calls)) == len(calls)
 
 
-@pytest.mark.parametrize(("call", "kind", "says"), ROWS, ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(
+    ("call", "kind", "says"),
+    [pytest.param(*row, id=row[0], marks=[pytest.mark.keras] * ("bridge." in row[0])) for row in ROWS],
+)
 def test_bad_input_is_answered_in_one_line(call, kind, says):
     with pytest.raises(CnnError) as caught:
         eval(call, dict(NAMES))

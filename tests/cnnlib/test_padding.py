@@ -1,4 +1,4 @@
-"""Padding against its definition, one element at a time."""
+"""Padding against its definition, one index at a time."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ def test_each_element_comes_from_where_the_mode_says(mode, spatial, data, value)
     padded = pad(inputs, amounts, mode, value)
     assert padded.dtype == inputs.dtype
     assert padded.shape == (2, *(n + sum(pair) for n, pair in zip(spatial, amounts, strict=True)), 2)
-    for place in np.ndindex(padded.shape[1:-1]):
-        source = [
-            SOURCES[mode](i - before, n) for i, n, (before, _) in zip(place, spatial, amounts, strict=True)
-        ]
-        expected = value if None in source else inputs[(slice(None), *source)]
-        np.testing.assert_array_equal(padded[(slice(None), *place)], np.broadcast_to(expected, (2, 2)))
+    expected = inputs
+    for axis, (n, (before, after)) in enumerate(zip(spatial, amounts, strict=True), start=1):
+        sources = [SOURCES[mode](i - before, n) for i in range(n + before + after)]
+        expected = expected.take([0 if i is None else i for i in sources], axis)
+        nowhere = np.reshape([i is None for i in sources], (-1, *[1] * (expected.ndim - axis - 1)))
+        expected = np.where(nowhere, value, expected)
+    np.testing.assert_array_equal(padded, expected)
 
 
 def test_nothing_to_add_copies_nothing(rng):
