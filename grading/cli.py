@@ -69,6 +69,10 @@ def parser() -> argparse.ArgumentParser:
     ):
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
+        if name == "export":
+            verb.add_argument(
+                "--format", choices=["csv", "canvas", "moodle"], default="csv", help="who is to read it"
+            )
 
     verbs.add_parser("report", help="write the instructor's page with pictures: class/report/index.html")
     verbs.add_parser("doctor", help="try which protections against students' code hold on this machine")
@@ -140,7 +144,10 @@ def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911  # on
             run.write_report(course)
             return 0
         names = [course.find(name) for name in options.assignments]
-        {"feedback": run.write_feedback, "export": run.write_marks}[options.verb](course, names)
+        if options.verb == "export":
+            run.write_marks(course, names, options.format)
+        else:
+            run.write_feedback(course, names)
     return 0
 
 

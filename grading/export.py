@@ -1,9 +1,10 @@
-"""The marks as a table that Excel, LibreOffice and scripts can read."""
+"""The marks as a table: for Excel, LibreOffice and scripts, or as Canvas and Moodle import it."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def header(table: Table) -> list[str]:
         "maximum",
         "waits for a person",
         "status",
+        "reason",
     ]
 
 
@@ -58,6 +60,7 @@ def line(row: Row, table: Table) -> list[str]:
         _number(table.points),
         neutral(" ".join(row.waiting)),
         row.status,
+        neutral(row.problem),
     ]
 
 
@@ -70,12 +73,89 @@ def as_csv(table: Table) -> bytes:
     return text.getvalue().encode("utf-8-sig", "backslashreplace")
 
 
-def write(table: Table, file: Path) -> None:
-    """Write the table, all or nothing."""
+def as_canvas(table: Table) -> bytes:
+    """What Canvas' gradebook imports: its leading columns, a row of points, one assignment.
+
+    Canvas finds students by *SIS Login ID*, which is what their folder is called. Only marks that are
+    final are in it, since an empty field would take a grade away.
+
+    Source: ``lib/gradebook_importer.rb`` of instructure/canvas-lms (header, points row, matching).
+    """
+    rows = [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", neutral(table.assignment)],
+        ["    Points Possible", "", "", "", "", _number(table.points)],
+    ]
+    for row in final(table):
+        name = ", ".join(part for part in (row.last_name, row.first_name) if part) or row.student
+        rows.append([neutral(name), "", "", neutral(row.student), "", _number(row.total)])
+    return _packed(rows)
+
+
+def as_moodle(table: Table) -> bytes:
+    """What Moodle's grade import takes: map *Username* to the user, then grade and feedback to one item.
+
+    Feedback goes along, since Moodle drops the grades of an item that gets one without the other. Only
+    marks that are final are in it.
+
+    Source: https://docs.moodle.org/311/en/Grade_import
+    """
+    rows = [
+        [
+            "Username",
+            "First name",
+            "Last name",
+            neutral(table.assignment),
+            neutral(f"{table.assignment} feedback"),
+        ]
+    ]
+    for row in final(table):
+        parts = [f"No points: {row.problem}"] if row.problem else _reached(row, table)
+        if row.penalty:
+            parts.append(f"late: −{_number(row.penalty)}")
+        said = neutral(" · ".join(parts))
+        rows.append(
+            [neutral(row.student), neutral(row.first_name), neutral(row.last_name), _number(row.total), said]
+        )
+    return _packed(rows)
+
+
+def final(table: Table) -> list[Row]:
+    """Those whose marks wait for nobody any more."""
+    return [row for row in table.rows if row.marks and not row.waiting]
+
+
+def _reached(row: Row, table: Table) -> list[str]:
+    return [
+        f"{q.name.removesuffix('-check')} {_number(row.marks[q.name].score)}/{_number(q.points)}"
+        for q in table.questions
+        if q.name in row.marks
+    ]
+
+
+def _packed(rows: list[list[str]]) -> bytes:
+    """CSV without a mark in front, which would become part of the first column's name."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+#: How marks can be written, and what the file's name ends in.
+FORMATS: dict[str, tuple[Callable[[Table], bytes], str]] = {
+    "csv": (as_csv, ".csv"),
+    "canvas": (as_canvas, ".canvas.csv"),
+    "moodle": (as_moodle, ".moodle.csv"),
+}
+
+
+def write(table: Table, folder: Path, kind: str = "csv") -> Path:
+    """Write the table into a folder, all or nothing; return the file."""
+    packed, ending = FORMATS[kind]
+    file = folder / f"{table.assignment}{ending}"
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(file.name + ".new")
-    new.write_bytes(as_csv(table))
+    new.write_bytes(packed(table))
     new.replace(file)
+    return file
 
 
 def _number(value: float) -> str:

@@ -413,14 +413,15 @@ def write_feedback(course: Course, assignments: Sequence[str] = ()) -> Path:
     return index
 
 
-def write_marks(course: Course, assignments: Sequence[str] = ()) -> list[Path]:
-    """Write the marks of each assignment as CSV."""
+def write_marks(course: Course, assignments: Sequence[str] = (), kind: str = "csv") -> list[Path]:
+    """Write the marks of each assignment as CSV, of a kind that :mod:`grading.export` knows."""
     files = []
     for table in tables(course, assignments):
-        file = course.folder / "marks" / f"{table.assignment}.csv"
-        export.write(table, file)
+        file = export.write(table, course.folder / "marks", kind)
         files.append(file)
         held = f"{some(len(table.rows), 'student')}, {some(len(table.questions), 'question')}"
+        if kind != "csv":
+            held = f"{len(export.final(table))} of {some(len(table.rows), 'student')}: whose marks are final"
         say(f"marks     {course.show(file)}  ({held})")
     return files
 

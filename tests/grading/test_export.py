@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grading.export import as_csv, neutral
+from grading import cli
+from grading.export import FORMATS, as_canvas, as_csv, as_moodle, neutral, write
 from grading.gradebook import Mark, Question, Row, Table
 
 QUESTIONS = (Question("size", 2, False), Question("halve", 3, False), Question("why", 4, True))
@@ -92,3 +93,77 @@ def test_any_name_survives_or_gets_an_apostrophe(name: str) -> None:
 
 def test_excel_can_tell_that_it_is_utf_8() -> None:
     assert as_csv(table(row(last="김"))).startswith(b"\xef\xbb\xbf")
+
+
+def rows_of(packed: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(packed.decode("utf-8"))))
+
+
+CLASS = table(
+    graded(Mark(None, 2, 0, False)),
+    row(
+        "bo",
+        "",
+        "",
+        marks={q.name: Mark(0, None, 0, False) for q in QUESTIONS},
+        problem="no notebook, <none>",
+    ),
+    row("cy", "Cy", "=1+1", marks={"size": Mark(2, None, 0, False), "why": Mark(None, None, 0, True)}),
+    Row("eve", "Eve", "Park", None, False),
+)
+
+
+def test_canvas_finds_its_columns_the_points_and_the_students() -> None:
+    """As Canvas' own importer reads it: leading columns in order, a row of points, logins, scores."""
+    head, points, *students = rows_of(as_canvas(CLASS))
+    assert "Student" in head[0]
+    assert "ID" in head[1]
+    assert head[2:5] == ["SIS User ID", "SIS Login ID", "Section"]
+    assert head[5:] == ["01-tiny"]
+    assert "Points Possible" in points[0]
+    assert float(points[5]) == 9
+    assert [(line[0], line[3], line[5]) for line in students] == [
+        ("Kim, Ada", "ada", "4.95"),
+        ("bo", "bo", "0"),
+    ]
+    assert {len(line) for line in (head, points, *students)} == {6}
+
+
+def test_moodle_gets_a_user_a_grade_and_feedback() -> None:
+    head, *students = rows_of(as_moodle(CLASS))
+    assert head == ["Username", "First name", "Last name", "01-tiny", "01-tiny feedback"]
+    assert students == [
+        ["ada", "Ada", "Kim", "4.95", "size 2/2 · halve 1.5/3 · why 2/4 · late: −0.55"],
+        ["bo", "", "", "0", "No points: no notebook, <none>"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["canvas", "moodle"])
+def test_the_first_column_s_name_is_its_own(kind: str) -> None:
+    assert FORMATS[kind][0](CLASS)[:3] in (b"Stu", b"Use")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_field_of_any_format_is_a_formula(kind: str, name: str) -> None:
+    marks = {q.name: Mark(1, None, 0, False) for q in QUESTIONS}
+    packed = FORMATS[kind][0](table(row(first=f"={name}", last=f"@{name}", marks=marks, problem=name)))
+    for line in csv.reader(io.StringIO(packed.decode("utf-8-sig"), newline="")):
+        for field in line:
+            assert not field.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_each_format_has_a_file_of_its_own(tmp_path) -> None:
+    files = [write(CLASS, tmp_path / "marks", kind) for kind in FORMATS]
+    assert [file.name for file in files] == ["01-tiny.csv", "01-tiny.canvas.csv", "01-tiny.moodle.csv"]
+    assert sorted((tmp_path / "marks").iterdir()) == sorted(files)
+    options = cli.parser().parse_args(["export", "--format", "canvas", "01"])
+    assert options.format == "canvas"
+    for kind in FORMATS:
+        assert cli.parser().parse_args(["export", "--format", kind]).format == kind
+
+
+def test_a_zero_says_why() -> None:
+    lines = {line["student"]: line for line in read(CLASS)}
+    assert (lines["bo"]["status"], lines["bo"]["reason"]) == ("zero", "no notebook, <none>")
+    assert (lines["ada"]["status"], lines["ada"]["reason"]) == ("graded", "")
