@@ -3,7 +3,7 @@
 Each stands alone and is plain Python, as a submission would write it. It returns what it could do that it
 should not, and None where the wall held; the first line of its docstring says what it means that it holds.
 """
-# ruff: noqa: PTH110, PTH111, PTH112, PTH113, PTH118, PTH123, PTH208, SIM115
+# ruff: noqa: PTH111, PTH112, PTH113, PTH118, PTH123, PTH208, SIM115
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ def system() -> str | None:
     """The system and Python can be read and not changed"""
     import os
 
-    own = ("/tmp", "/home/student", "/dev/shm", "/run/course", "/proc", "/dev", "/var/tmp", "/")
+    own = ("/tmp", "/home/student", "/dev/shm", "/run/course", "/proc", "/var/tmp")
+    devices = [f"/dev/{name}" for name in os.listdir("/dev")]
     for line in open("/proc/self/mounts").read().splitlines():
         where, options = line.split()[1], line.split()[3].split(",")
-        if "rw" in options and not any(where == one or where.startswith(one + "/") for one in own):
+        if "rw" in options and not any(
+            where == one or where.startswith(one + "/") for one in (*own, *devices)
+        ):
             return f"{where} can be written to"
     import sys
 
-    for folder in ("/", "/usr/bin", "/etc", sys.prefix, "/run/course/me"):
+    for folder in ("/", "/dev", "/home", "/run", "/usr/bin", "/etc", sys.prefix, "/run/course/me"):
         try:
             with open(os.path.join(folder, "probe"), "w"):
                 return f"a file could be made in {folder}"
@@ -185,7 +188,16 @@ def disk(most: int) -> str | None:
     import os
 
     written = 0
-    for folder in (os.path.expanduser("~"), "/tmp", "/dev/shm", "/run/course/me", "/var/tmp", "/run/course"):
+    for folder in (
+        os.path.expanduser("~"),
+        "/tmp",
+        "/dev/shm",
+        "/run/course/me",
+        "/var/tmp",
+        "/run/course",
+        "/",
+        "/dev",
+    ):
         try:
             for number in range(200):
                 with open(f"{folder}/{number}", "wb") as file:

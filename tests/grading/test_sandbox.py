@@ -61,6 +61,10 @@ def behind(tmp_path: Path, root: Path, name: str, tweak: str = "", loose: str = 
         command.remove("--unshare-net")
     elif outer == "writable":
         command = ["--bind" if part == "--ro-bind" else part for part in command]
+    elif outer == "common ground":
+        while "--remount-ro" in command:
+            at = command.index("--remount-ro")
+            del command[at : at + 2]
     elif outer == "solutions":
         at = command.index("--dev")
         command[at:at] = ["--ro-bind", str(root / "solutions"), str(root / "solutions")]
@@ -95,6 +99,7 @@ NO_DROP = "sandbox._drop_bounding_set = lambda: None"
     [
         ("network", {"outer": "network", "tweak": "sandbox._NEW_NETWORK = 0"}, "network"),
         ("system", {"outer": "writable"}, "can be written to"),
+        ("system", {"outer": "common ground"}, "can be written to"),
         ("files", {"outer": "solutions"}, "solutions can be seen"),
         ("environment", {"outer": "environment"}, "PROBE_X can be read"),
         ("processes", {"tweak": NO_PROC}, "it sees"),
