@@ -45,6 +45,16 @@ def test_no_submissions(small, capsys) -> None:
     assert "put each into class/submitted/STUDENT/01-tiny/" in told(capsys, "grade", "01", root=small.root)
 
 
+def test_without_a_sandbox_nothing_runs_unless_told_to(small, capsys, monkeypatch) -> None:
+    small.release()
+    small.hand_in("ada")
+    monkeypatch.setattr("grading.config.why_not", lambda root: "no namespaces")
+    said = told(capsys, "grade", "01", root=small.root)
+    assert "no sandbox on this machine (no namespaces)" in said
+    assert "--unsandboxed" in said
+    assert not (small.root / "class" / "autograded").exists()
+
+
 def test_a_student_who_handed_in_nothing(small, capsys) -> None:
     small.release()
     small.hand_in("ada")
@@ -189,7 +199,7 @@ def test_help_is_quick_and_names_every_verb() -> None:
         text=True,
         check=True,
     )
-    for verb in ("release", "grade", "feedback", "export", "report", "rehearse"):
+    for verb in ("release", "collect", "grade", "feedback", "export", "report", "rehearse"):
         assert verb in done.stdout
     assert "nbgrader.converters" not in done.stderr
 
