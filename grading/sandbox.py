@@ -234,8 +234,9 @@ def outer(run: Path, root: Path, python: list[str], keep: dict[str, str]) -> lis
             done.append(path)
     # The real /proc is seen by the warmed process alone; each kernel gets its own in its place.
     command += ["--dev", "/dev", "--bind", "/proc", "/proc", "--bind", str(run), RUN, "--chdir", "/"]
-    # What bubblewrap made itself belongs to the user, and would be common ground of all kernels.
-    command += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    # Room for the warmed process; over it each kernel mounts its own. What bubblewrap made besides
+    # belongs to the user, and would be common ground of all kernels.
+    command += ["--tmpfs", "/tmp", "--tmpfs", HOME, "--remount-ro", "/dev", "--remount-ro", "/"]
     return [*command, "--", sys.executable, *python]
 
 
