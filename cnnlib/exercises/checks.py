@@ -11,7 +11,7 @@ import io
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,20 +130,18 @@ def draw_cases(kind: str, seed: str, count: int, **fixed: Any) -> list[Task]:
     """
     for attempt in range(100):
         cases = [draw(kind, f"{seed}/{attempt}/{number}", **fixed) for number in range(count)]
-        if not _unseen(cases):
+        if not any(_unseen(cases)):
             return cases
     return cases
 
 
-def _unseen(cases: Sequence[Task]) -> list[str]:
-    """The mistakes that could show with such parameters but show on none of the cases."""
-    unseen = []
+def _unseen(cases: Sequence[Task]) -> Iterator[str]:
+    """The mistakes that could show with such parameters but show on none of the cases, one at a time."""
     for entry in likely(cases[0].kind.name):
         wrong = [(entry.answer(case), case) for case in cases]
         told = [answer for answer, case in wrong if answer is not None]
         if told and all(c.kind.form.same(a, c.answer) for a, c in wrong if a is not None):
-            unseen.append(entry.name)
-    return unseen
+            yield entry.name
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ from cnnlib.sizes import (
     per_axis,
 )
 
+#: The parameters of a function, found once: thousands of tasks are drawn before one is good.
+_signature = functools.cache(inspect.signature)
+
 
 class TaskError(CnnError, ValueError):
     """A task that cannot be asked: unknown kind, wrong parameters, or not well-posed."""
@@ -86,7 +89,7 @@ class Task:
         if kind not in KINDS:
             raise TaskError(f"no kind of task is called {kind!r}; there are {', '.join(KINDS)}")
         try:
-            bound = inspect.signature(KINDS[kind].solve).bind(**given)
+            bound = _signature(KINDS[kind].solve).bind(**given)
         except TypeError as error:
             raise TaskError(f"{kind}: {error}") from None
         bound.apply_defaults()
@@ -126,7 +129,7 @@ def draw(kind: str, seed: str, accept: Callable[[Task], bool] | None = None, **f
     if kind not in KINDS:
         raise TaskError(f"no kind of task is called {kind!r}; there are {', '.join(KINDS)}")
     roll = KINDS[kind].roll
-    hints = {name: fixed.pop(name) for name in inspect.signature(roll).parameters if name in fixed}
+    hints = {name: fixed.pop(name) for name in _signature(roll).parameters if name in fixed}
     for attempt in range(1000):
         task = Task(kind, **(roll(Dice(f"{seed}#{attempt}"), **hints) | fixed))
         try:

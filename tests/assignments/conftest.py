@@ -103,7 +103,8 @@ class Sheet:
             if cell.metadata.nbgrader.grade and cell.cell_type == "code"
         }
 
-    def asked(self, task_id: str, released: bool = False) -> list[Asked]:
+    @functools.cache  # noqa: B019  # one sheet, as long as the session
+    def asked(self, task_id: str, released: bool = False) -> tuple[Asked, ...]:
         """The lines of a task's test cell."""
         original = cnnlib.exercises.Marks
         cnnlib.exercises.Marks = Recorder
@@ -111,7 +112,7 @@ class Sheet:
             self.execute(self.cell(f"{task_id}-check", released).source, {})
         finally:
             cnnlib.exercises.Marks = original
-        return Recorder.asked
+        return tuple(Recorder.asked)
 
     def run(self, task_id: str, answer: str | dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Result:
         """Grade an answer: source of the answer cell, or its variables.
