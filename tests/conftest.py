@@ -20,6 +20,7 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 import itertools  # noqa: E402
+import sys  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
@@ -40,6 +41,28 @@ hypothesis.settings.register_profile("ci", derandomize=True, max_examples=60, **
 # New cases in every run, ten times as many: HYPOTHESIS_PROFILE=fuzz.
 hypothesis.settings.register_profile("fuzz", max_examples=600, **_QUIET)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+BRIDGE = ROOT / "cnnlib" / "keras_bridge"
+#: What `make check` leaves out.
+MARKS = {"slow", "keras", "site", "grading", "browser"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are chosen among
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Examples in the docstrings of the door to Keras load it, as every test marked ``keras`` may."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem) and item.path.is_relative_to(BRIDGE):
+            item.add_marker("keras")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A quick test stays quick: where it is the first to load TensorFlow, it fails for want of its mark."""
+    loaded = "tensorflow" in sys.modules
+    yield
+    if "tensorflow" in sys.modules and not loaded and not MARKS & {mark.name for mark in item.iter_markers()}:
+        pytest.fail("this test loads TensorFlow: mark it keras, so that `make check` leaves it out")
 
 
 @pytest.fixture(scope="session")
