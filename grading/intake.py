@@ -48,7 +48,7 @@ MOST_PICTURE = 8 << 20
 TIMESTAMP = "timestamp.txt"
 
 _SUFFIXES = (".ipynb", ".json", ".txt", ".zip")
-_SKIPPED = re.compile(r"\.|__pycache__$|__MACOSX$")
+_SKIPPED = re.compile(r"\.(?!\.?$)|__pycache__$|__MACOSX$")
 _NO_NOTEBOOK = "only notebooks are graded"
 _DAYS = (datetime(2000, 1, 1, 0), datetime(2004, 2, 2, 1))
 _NO_TIME = (ValueError, OverflowError, TypeError, AttributeError, ArithmeticError)

@@ -158,7 +158,7 @@ class TrustedExecute(Bounded):
             if healthy:
                 ended = await _silently(examiner, "__import__('grading.remote').remote.end()", 5)
                 healthy = ended.get("status") == "ok"
-            alive = await self._served(serving)
+            alive = await self._served(serving) and not board.killed
         if not healthy:
             with contextlib.suppress(Exception):
                 await examiner._async_cleanup_kernel()
@@ -252,6 +252,8 @@ class Switchboard:
         self._ends: dict[str, asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = {}
         self._carrying: asyncio.Task[None] | None = None
         self._gone = False
+        #: Whether the student's kernel was ended here; it may have said before that it is ready again.
+        self.killed = False
 
     async def __aenter__(self) -> Switchboard:
         loop = asyncio.get_running_loop()
@@ -317,7 +319,7 @@ class Switchboard:
             if not done:
                 receiving.cancel()
                 await self._student.km.provisioner.kill()
-                self._gone = True
+                self._gone = self.killed = True
                 return _late()
             return receiving.result()
         except (TimeoutError, asyncio.IncompleteReadError, OSError, remote.ProtocolError):
