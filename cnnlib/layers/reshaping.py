@@ -27,7 +27,27 @@ from cnnlib.variants import channel_shuffle, channel_shuffle_backward
 Amounts: TypeAlias = "int | Sequence[int | tuple[int, int]]"
 
 
-class Flatten(Weightless):
+class _Reshaped(Weightless):
+    """Base class of layers that give the same values, in the same order, in another shape."""
+
+    def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, Any]:
+        """Reshape; nothing is copied."""
+        return inputs.reshape(self.compute_output_shape(inputs.shape)), inputs.shape
+
+    def pass_back(self, gradient: Any, memory: Any) -> Any:
+        """Reshape back."""
+        return gradient.reshape(memory)
+
+    def shares_memory(self, training: bool) -> bool:
+        """Nothing is copied."""
+        return True
+
+    def window(self) -> AnyWindow:
+        """Places are lost: what follows sees everything."""
+        return EVERYTHING
+
+
+class Flatten(_Reshaped):
     """Each image as one row: rows, then columns, then channels.
 
     Input shape:
@@ -45,25 +65,9 @@ class Flatten(Weightless):
         sizes = input_shape[1:]
         return (input_shape[0], None if None in sizes else math.prod(sizes))  # type: ignore[arg-type]
 
-    def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, Any]:
-        """Reshape; nothing is copied."""
-        return inputs.reshape(len(inputs), math.prod(inputs.shape[1:])), inputs.shape
-
-    def pass_back(self, gradient: Any, memory: Any) -> Any:
-        """Reshape back."""
-        return gradient.reshape(memory)
-
-    def shares_memory(self, training: bool) -> bool:
-        """Nothing is copied."""
-        return True
-
-    def window(self) -> AnyWindow:
-        """Places are lost: what follows sees everything."""
-        return EVERYTHING
-
 
 @dataclass(eq=False, repr=False)
-class Reshape(Weightless):
+class Reshape(_Reshaped):
     """Lay the values of each image out in another shape, the last axis running fastest.
 
     Args:
@@ -101,23 +105,6 @@ class Reshape(Weightless):
                 f"fill the shape {self.target_shape}"
             )
         return (input_shape[0], *(total // given if n == -1 else n for n in self.target_shape))
-
-    def forward(self, inputs: Floats, training: bool = False) -> tuple[Floats, Any]:
-        """Reshape; nothing is copied."""
-        shape = self.compute_output_shape(inputs.shape)
-        return inputs.reshape(shape), inputs.shape  # type: ignore[arg-type]
-
-    def pass_back(self, gradient: Any, memory: Any) -> Any:
-        """Reshape back."""
-        return gradient.reshape(memory)
-
-    def shares_memory(self, training: bool) -> bool:
-        """Nothing is copied."""
-        return True
-
-    def window(self) -> AnyWindow:
-        """Places are lost: what follows sees everything."""
-        return EVERYTHING
 
 
 @dataclass(eq=False, repr=False)

@@ -78,6 +78,8 @@ LINE, LETTER, GAP = 0.19, 0.087, 0.14
 BETWEEN = 0.12
 #: The part of a drawing of volumes that the volumes take, in inches; the rest is text.
 VOLUMES_WIDTH = 2.85
+#: How every arrow is drawn.
+ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1}
 #: The height of the largest volume, in inches, and the thinnest slab that is still seen.
 LARGEST, THINNEST = 1.7, 0.03
 
@@ -457,15 +459,7 @@ def _curve(axes: Axes, points: Sequence[tuple[float, float, float]]) -> None:
             codes.append(Path.LINETO)
         x, y = right, bottom
     axes.add_patch(
-        FancyArrowPatch(
-            path=Path(vertices, codes),
-            arrowstyle="-|>",
-            mutation_scale=10,
-            color=COLOURS["ink"],
-            linewidth=1,
-            shrinkA=0,
-            shrinkB=0,
-        )
+        FancyArrowPatch(path=Path(vertices, codes), color=COLOURS["ink"], shrinkA=0, shrinkB=0, **ARROW)
     )
 
 
@@ -560,15 +554,4 @@ def _labelled(axes: Axes, x: float, y: float, width: float, lines: Sequence[str]
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle="-|>",
-            mutation_scale=10,
-            color=COLOURS["ink"],
-            linewidth=1,
-            shrinkA=1,
-            shrinkB=1,
-        )
-    )
+    axes.add_patch(FancyArrowPatch(start, end, color=COLOURS["ink"], shrinkA=1, shrinkB=1, **ARROW))
