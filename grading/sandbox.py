@@ -24,6 +24,8 @@ from pathlib import Path
 from grading.errors import SandboxError
 from grading.limits import Limits
 
+#: The checkout that this file belongs to, outside and inside alike.
+ROOT = Path(__file__).resolve().parents[1]
 #: Where a kernel finds the sockets that it talks through, its files and its home.
 RUN, HOME = "/run/course", "/home/student"
 #: Root gives each of its kernels the rights of a user of its own, from this one on: they own nothing, and
@@ -216,10 +218,10 @@ def outer(run: Path, root: Path, python: list[str], keep: dict[str, str]) -> lis
     else:
         command += ["--unshare-user"]
     command += ["--clearenv", *(part for item in keep.items() for part in ("--setenv", *item))]
-    shown = [Path(p) for p in (*_SYSTEM, *_SETTINGS)]
-    shown += [Path(sys.base_prefix), Path(sys.prefix), Path(sys.executable).resolve().parent.parent]
-    shown += [root / "cnnlib", root / "grading"]
+    shown = [Path(p) for p in (*_SYSTEM, *_SETTINGS)] + _brought(root)
     done: list[Path] = []
+    # Room for the warmed process; over it each kernel mounts its own.
+    command += ["--tmpfs", "/tmp", "--tmpfs", HOME]
     # Folders that bubblewrap makes on the way are shut to others, so that each is named.
     folders = {Path(p) for p in ("/tmp", HOME, RUN, "/var/tmp")}
     folders |= {path for path in shown if path.is_dir() and not path.is_symlink()}
@@ -234,10 +236,15 @@ def outer(run: Path, root: Path, python: list[str], keep: dict[str, str]) -> lis
             done.append(path)
     # The real /proc is seen by the warmed process alone; each kernel gets its own in its place.
     command += ["--dev", "/dev", "--bind", "/proc", "/proc", "--bind", str(run), RUN, "--chdir", "/"]
-    # Room for the warmed process; over it each kernel mounts its own. What bubblewrap made besides
-    # belongs to the user, and would be common ground of all kernels.
-    command += ["--tmpfs", "/tmp", "--tmpfs", HOME, "--remount-ro", "/dev", "--remount-ro", "/"]
+    # What bubblewrap made besides belongs to the user, and would be common ground of all kernels.
+    command += ["--remount-ro", "/dev", "--remount-ro", "/"]
     return [*command, "--", sys.executable, *python]
+
+
+def _brought(root: Path) -> list[Path]:
+    """What is shown beside the system: this Python, its environment, what kernels need of the checkout."""
+    python = [Path(sys.base_prefix), Path(sys.prefix), Path(sys.executable).resolve().parent.parent]
+    return [*python, root / "cnnlib", root / "grading"]
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -283,7 +290,15 @@ def enter(place: str, limits: Limits, user: int = NOBODY) -> None:
         (HOME, half, own),
         ("/dev/shm", 64, "mode=1777"),
     ):
+        # A checkout, or a Python, that lies there itself is kept in sight.
+        beneath = [path for path in _brought(ROOT) if path.is_relative_to(folder) and path.exists()]
+        held = {path: os.open(path, os.O_PATH) for path in beneath}
         _mount("tmpfs", folder, "tmpfs", safe, f"size={megabytes}m,nr_inodes=20000,{mode}")
+        for path, descriptor in held.items():
+            if not path.exists():
+                path.mkdir(parents=True)
+                _mount(f"/proc/self/fd/{descriptor}", str(path), "", _MS["bind"] | _MS["rec"])
+            os.close(descriptor)
     # Of all that lies in RUN, this kernel's own folder alone.
     _mount(f"{RUN}/{place}", "/var/tmp", "", _MS["bind"])
     _mount("tmpfs", RUN, "tmpfs", safe, "size=64k,mode=0755")
