@@ -92,6 +92,11 @@ class WarmStart:
         """What goes into ``COURSE_WARM`` of processes that share this one."""
         return str(self.folder)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End it, and every kernel with it."""
         atexit.unregister(self.close)
@@ -292,6 +297,9 @@ def address() -> str:
     named = os.environ.get(VARIABLE)
     if named:
         return named
+    if _own is not None and not _own.alive:  # somebody killed it; kernels need another one
+        _own.close()
+        _own = None
     if _own is None:
         notebooks = sorted(_sources.rglob("*.ipynb"))
         _own = WarmStart(modules_for([file.read_text(encoding="utf-8") for file in notebooks]))

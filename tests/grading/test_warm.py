@@ -266,6 +266,24 @@ def test_nothing_is_left(root: Path) -> None:
     assert not children(folder.name)
 
 
+def test_one_that_was_killed_is_replaced(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := sandbox.why_not(root):
+        pytest.skip(reason)
+    monkeypatch.delenv(provisioner.VARIABLE, raising=False)
+    provisioner.register(tmp_path)  # no notebooks there, so that nothing heavy is imported
+    first = provisioner.address()
+    assert provisioner.address() == first
+    provisioner._own._process.kill()
+    provisioner._own._process.wait()
+    second = provisioner.address()
+    assert second != first
+    assert not Path(first).exists()
+    provisioner._own.close()
+    monkeypatch.setattr(provisioner, "_own", None)
+
+
 @pytest.mark.keras
 def test_keras_trains_in_a_forked_kernel(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if reason := sandbox.why_not(root):
