@@ -370,15 +370,28 @@ def _fields(
     spatial = {node.shape[1:-1] for node in inputs}
     if len(spatial) > 1 or not (sizes := spatial.pop()):
         return {}, ()
+    try:
+        report = receptive_fields(graph_steps(inputs, calls, sources), sizes)
+    except CnnError:  # a layer between says too little of its window to follow sizes through it
+        return {}, ()
+    return report.fields, tuple(map(str, report.misaligned))
+
+
+def graph_steps(inputs: Sequence[Node], calls: Sequence[Call], sources: Mapping[Node, str]) -> list[Step]:
+    """A network as :mod:`cnnlib.receptive_field` wants it: one step for each input and each call.
+
+    Args:
+        inputs, calls: of the network, each call after those that it reads.
+        sources: the name that the step of each node will have.
+
+    Returns:
+        the steps, of the inputs first and then of the calls (in their order).
+    """
     steps = [Step(sources[node], None) for node in inputs]
     for call in calls:
         reads = tuple(dict.fromkeys(sources[node] for node in call.inputs))
         steps.append(Step(sources[call.outputs[0]], call.layer.window(), reads))
-    try:
-        report = receptive_fields(steps, sizes)
-    except CnnError:  # a layer between says too little of its window to follow sizes through it
-        return {}, ()
-    return report.fields, tuple(map(str, report.misaligned))
+    return steps
 
 
 def _peak(inputs: Sequence[Node], calls: Sequence[Call], outputs: Sequence[Node]) -> int | None:
