@@ -266,9 +266,7 @@ def test_nothing_is_left(root: Path) -> None:
     assert not children(folder.name)
 
 
-def test_one_that_was_killed_is_replaced(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_was_killed_is_replaced(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if reason := sandbox.why_not(root):
         pytest.skip(reason)
     monkeypatch.delenv(provisioner.VARIABLE, raising=False)
