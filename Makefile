@@ -84,7 +84,7 @@ fuzz: environment ## compare with Keras on new random cases, ten times as many a
 
 bench: environment ## measure time and memory against peers, as ratios, into build/bench (ARGS="--cases a,d")
 	@$(RUN) tests/benchmarks/operators.py $(ARGS)
-	@$(if $(ARGS),,$(RUN) tests/benchmarks/networks.py)
+	@$(if $(ARGS),,$(RUN) tests/benchmarks/networks.py && $(RUN) tests/benchmarks/grading.py)
 
 lock: environment ## write requirements.lock anew from pyproject.toml (newer versions: UPGRADE=1)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --quiet \
