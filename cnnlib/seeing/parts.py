@@ -68,7 +68,7 @@ def scores(model: Model) -> Model:
 
 
 def node_named(model: Model, layer: str) -> Node:
-    """What ``layer`` makes, by the names of :meth:`cnnlib.network.Model.call_names`.
+    """The node (batch, …) that ``layer`` makes, by the names of :meth:`cnnlib.network.Model.call_names`.
 
     Raises:
         CnnError: there is no such layer; the message names those that are near.
@@ -87,12 +87,12 @@ def up_to(model: Model, layer: str) -> Model:
 
 
 def unit(model: Model, layer: str | None) -> Model:
-    """The network up to what is to be looked at: a layer, or the scores where none is named."""
+    """The network up to what is looked at, (batch, …): a layer, or the scores where none is named."""
     return scores(model) if layer is None else up_to(model, layer)
 
 
 def behind(model: Model, node: Node) -> Model:
-    """The network from an inner node on; where other ways lead round it, the image is an input too.
+    """The network from an inner node (batch, …) on; where other ways lead round it, the image goes in too.
 
     Its inputs are a list, ``node`` the first of them.
     """
@@ -138,7 +138,7 @@ def channels_of(model: Model) -> int:
 
 
 def as_index(index: ArrayLike, model: Model) -> int:
-    """``index`` as one of the channels that a network makes, or say how many there are.
+    """One of the channels that a network makes, as a plain number, or say how many there are.
 
     >>> from cnnlib.layers import Dense
     >>> from cnnlib.network import Input, Sequential
@@ -161,11 +161,10 @@ def noise(model: Model, count: int, random: np.random.Generator) -> Floats:
     Raises:
         SizeError: it takes images of any size.
     """
-    shape = [n for n in ends(model)[0].shape[1:] if n is not None]
-    if len(shape) + 1 < len(ends(model)[0].shape):
-        raise SizeError(
-            f"{model.name} takes images of any size, {ends(model)[0].shape}; give an image to begin with"
-        )
+    wanted = model.inputs[0].shape
+    shape = [n for n in wanted[1:] if n is not None]
+    if len(shape) < len(wanted) - 1:
+        raise SizeError(f"{model.name} takes images of any size, {wanted}; give an image to begin with")
     return random.normal(size=(count, *shape)).astype(model.dtype)
 
 
