@@ -34,8 +34,9 @@ from cnnlib.errors import CnnError, ShapeError
 from cnnlib.layers import LAYERS
 from cnnlib.layers.base import Floats, Layer, Rule, Weightless, name_layers
 from cnnlib.layers.nodes import Call, Node, is_symbolic
+from cnnlib.receptive_field import Step
 from cnnlib.sizes import as_int
-from cnnlib.summary import Summary, summarize
+from cnnlib.summary import Summary, graph_steps, summarize
 
 #: dL/d(weight) for every layer and every trainable weight by their names.
 Gradients: TypeAlias = "dict[str, dict[str, Floats]]"
@@ -229,7 +230,7 @@ class Model:
             if not fits(array.shape, node.shape):
                 raise ShapeError(
                     f"{self.name} takes inputs of shape {node.shape}, not {array.shape}; "
-                    "the first axis counts images, the last their channels"
+                    + _missing_axis(array.shape, node.shape)
                 )
             values.append(array)
         return values
@@ -417,6 +418,24 @@ class Model:
             counts[call.layer] += 1
         return names
 
+    def steps(self) -> list[Step]:
+        """The network as :func:`cnnlib.receptive_field.receptive_fields` reads it, by the layers' names.
+
+        >>> from cnnlib.layers import Add, Conv2D
+        >>> from cnnlib.receptive_field import receptive_field, receptive_fields
+        >>> image = Input((32, 32, 3))
+        >>> halved = Conv2D(8, 3, strides=2, padding="same")(image)
+        >>> block = Model(image, Add()([halved, Conv2D(8, 1, strides=2)(image)]))
+        >>> receptive_field(block)
+        ReceptiveField(size=3, stride=2, offset=0)
+        >>> [at.name for at in receptive_fields(block).misaligned]      # along both axes
+        ['add', 'add']
+        """
+        self._check_built()
+        names = {node: node.layer.name for node in self.inputs}
+        names |= {node: name for call, name in self.call_names().items() for node in call.outputs}
+        return graph_steps(self.inputs, self.calls, names)
+
     def get_config(self) -> dict[str, Any]:
         """The whole network but its weights, as JSON can hold it.
 
@@ -580,6 +599,15 @@ def fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
     (True, False)
     """
     return len(shape) == len(wanted) and all(m in (None, n) for n, m in zip(shape, wanted, strict=True))
+
+
+def _missing_axis(shape: tuple[int, ...], wanted: Sequence[int | None]) -> str:
+    """What to do about inputs whose shape is not what is wanted, as the end of a message."""
+    if fits((*shape, 1), wanted):
+        return "give grey images an axis for their one channel, by images[..., np.newaxis]"
+    if fits((1, *shape), wanted):
+        return "make one image a batch of one, by image[np.newaxis]"
+    return "the first axis counts images, the last their channels"
 
 
 def _accumulate(sums: dict[Any, Any], key: Any, item: Any) -> None:

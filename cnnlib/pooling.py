@@ -335,17 +335,17 @@ def _prepare(
     """The inputs as floats, the movement along every axis, and the shape of the outputs."""
     values = _feature_maps(inputs)
     rank, spatial = values.ndim - 2, values.shape[1:-1]
-    steps = pool_size if strides is None else strides
-    amounts = amounts_for(spatial, pool_size, steps, padding)
-    shape = output_shape(values.shape, pool_size, None, steps, amounts)  # raises if a window does not fit
     sizes = per_axis(pool_size, rank, "pool_size")
+    steps = per_axis(pool_size if strides is None else strides, rank, "strides")
+    amounts = amounts_for(spatial, sizes, steps, padding)
+    shape = output_shape(values.shape, sizes, None, steps, amounts)  # raises if a window does not fit
     for axis, (pair, size) in enumerate(zip(amounts, sizes, strict=True)):
         if max(pair) >= size:
             raise SizeError(
                 f"axis {axis}: padding {pair} leaves a window of {size} without any input; "
                 f"pad by less than {size} on each side"
             )
-    moves = zip(sizes, per_axis(steps, rank, "strides"), amounts, shape[1:-1], strict=True)
+    moves = zip(sizes, steps, amounts, shape[1:-1], strict=True)
     return values, [_Axis(size, step, before, places) for size, step, (before, _), places in moves], shape
 
 

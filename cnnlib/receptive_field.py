@@ -26,7 +26,7 @@ import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.sizes import (
@@ -86,6 +86,17 @@ class HasWindow(Protocol):
 
     def window(self) -> AnyWindow:
         """The layer's window."""
+
+
+class HasSteps(Protocol):
+    """A network: whatever has a method ``steps()``, and the shape of its inputs."""
+
+    @property
+    def input_shape(self) -> Any:
+        """(batch, *spatial, channels), or a list of such shapes."""
+
+    def steps(self) -> list[Step]:
+        """One step for each input and each layer."""
 
 
 class ReceptiveField(NamedTuple):
@@ -288,12 +299,13 @@ _IMAGE = _Reach(((0, 0),), 1)
 
 
 def receptive_field(
-    windows: Iterable[AnyWindow | HasWindow], size: int | None = None, axis: int = 0
+    windows: Iterable[AnyWindow | HasWindow] | HasSteps, size: int | None = None, axis: int = 0
 ) -> ReceptiveField:
-    """The receptive field of a stack of layers along one axis.
+    """The receptive field of a stack of layers, or of a network's last layer, along one axis.
 
     Args:
-        windows: from the image on, a :class:`Window` or a layer with a method ``window()`` each.
+        windows: from the image on, a :class:`Window` or a layer with a method ``window()`` each; or a
+            network, whose images have the size that its input says.
         size: the size of the image along this axis. It is needed where ``same`` meets a stride, whose
             padding depends on it; without it, sizes are taken to be multiples of the strides.
         axis: which spatial axis, where windows have a number for each.
@@ -310,12 +322,22 @@ def receptive_field(
     ReceptiveField(size=32, stride=0, offset=0)
 
     Raises:
-        SizeError: a window does not fit into what is left of ``size``.
+        SizeError: a window does not fit into what is left of ``size``, or branches move by different
+            strides.
     """
     steps = as_steps(windows)
-    report = receptive_fields(steps, [size] * _rank(steps, axis))
-    field = report.fields[steps[-1].name][axis]
-    assert field is not None  # a stack has no branches
+    if size is None and hasattr(windows, "input_shape"):
+        spatial = _spatial(windows)
+        if as_int(axis, "axis", minimum=0) >= len(spatial):
+            raise SizeError(f"axis {axis} is none of the {len(spatial)} spatial axes of {shown(windows)}")
+    else:
+        spatial = (size,) * _rank(steps, axis)
+    field = receptive_fields(steps, spatial).fields[steps[-1].name][axis]
+    if field is None:
+        raise SizeError(
+            f"axis {axis}: branches of {shown(windows)} move by different strides, so that its end has no "
+            "receptive field; receptive_fields tells where"
+        )
     return field
 
 
@@ -343,7 +365,17 @@ def grown(field: ReceptiveField, window: Window, size: int | None = None) -> Rec
     return below.through(_slide(window, 0, 1, size)).field
 
 
-def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
+def _spatial(network: Any) -> tuple[int | None, ...]:
+    """The size of a network's images, if it says so and all its inputs agree."""
+    shape = getattr(network, "input_shape", None)
+    shapes = {tuple(one) for one in (shape if isinstance(shape, list) else [shape] if shape else [])}
+    spatial = {one[1:-1] for one in shapes}
+    if len(spatial) != 1 or not (sizes := spatial.pop()):
+        raise ShapeError(f"{shown(network)} has no one size of image; give spatial, such as [224, 224]")
+    return sizes
+
+
+def as_steps(network: Iterable[Step | AnyWindow | HasWindow] | HasSteps) -> list[Step]:
     """The steps of a network: as they are, or made of a stack's windows or layers.
 
     Step 0 of a stack is the image; each of the others reads the one before.
@@ -351,6 +383,8 @@ def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
     >>> [step.inputs for step in as_steps([Window(3), Window(5)])]
     [(), (0,), (1,)]
     """
+    if hasattr(network, "steps"):
+        return network.steps()
     if isinstance(network, (Window, Step, str)) or not isinstance(network, Iterable):
         raise ShapeError(f"a network is a list of steps, windows or layers, not {shown(network)}")
     steps: list[Step] = []
@@ -366,12 +400,13 @@ def as_steps(network: Iterable[Step | AnyWindow | HasWindow]) -> list[Step]:
     return steps or [Step(0, None)]
 
 
-def receptive_fields(steps: Iterable[Step], spatial: Sequence[int | None]) -> Report:
+def receptive_fields(steps: Iterable[Step] | HasSteps, spatial: Sequence[int | None] | None = None) -> Report:
     """What every layer of a network sees of the image; networks may branch and join.
 
     Args:
-        steps: in an order in which each comes after those that it reads.
-        spatial: the size of the image, one number an axis; None where it is not known.
+        steps: a network; or its steps, in an order in which each comes after those that it reads.
+        spatial: the size of the image, one number an axis; None where it is not known. Only a network,
+            whose input says it, can do without.
 
     Returns:
         the receptive field of each step, and where branches meet that do not look at the same place.
@@ -392,7 +427,8 @@ def receptive_fields(steps: Iterable[Step], spatial: Sequence[int | None]) -> Re
         SizeError: a window does not fit.
         ShapeError: branches of different sizes meet, or a step reads what does not come before it.
     """
-    steps, spatial = as_steps(steps), as_shape(spatial, "spatial")
+    spatial = _spatial(steps) if spatial is None else as_shape(spatial, "spatial")
+    steps = as_steps(steps)
     fields: dict[Hashable, list[ReceptiveField | None]] = {step.name: [] for step in steps}
     misaligned: list[Misaligned] = []
     for axis, size in enumerate(spatial):
@@ -484,7 +520,7 @@ def _join(reaches: Iterable[_Reach | str | None]) -> tuple[_Reach | str | None, 
 
 
 def inputs_seen(
-    network: Iterable[Step | AnyWindow | HasWindow],
+    network: Iterable[Step | AnyWindow | HasWindow] | HasSteps,
     index: int,
     size: int,
     axis: int = 0,
@@ -533,7 +569,7 @@ def inputs_seen(
 
 
 def input_range(
-    network: Iterable[Step | AnyWindow | HasWindow],
+    network: Iterable[Step | AnyWindow | HasWindow] | HasSteps,
     index: int,
     size: int,
     axis: int = 0,

@@ -242,6 +242,19 @@ ROWS = [
     # receptive fields
     ("receptive_field.receptive_field([receptive_field.Window(0)])", SizeError, "not 0"),
     ("receptive_field.receptive_field([3])", ShapeError, "3 is neither a Window"),
+    ("receptive_field.receptive_field(small(), axis=2)", SizeError, "axis 2 is none of the 2 … 'small'"),
+    (
+        "receptive_field.receptive_fields([None])",
+        ShapeError,
+        "size of image; give spatial, such as [224, 224]",
+    ),
+    # images without their first or last axis
+    (
+        "small()(DIGITS[..., 0])",
+        ShapeError,
+        "not (6, 4, 4); give grey images an axis … images[..., np.newaxis]",
+    ),
+    ("small()(DIGITS[0])", ShapeError, "not (4, 4, 1); make one image a batch of one, by image[np.newaxis]"),
     ("receptive_field.layers_needed(0, 3)", SizeError, "not 0"),
     ("receptive_field.layers_needed(10, 1)", SizeError, "1"),
     # plain signals
@@ -257,11 +270,11 @@ ROWS = [
     ("convolve([[1, 2], [3]], [1])", ShapeError, "signal is ragged"),
     # pooling
     ("max_pool(ones(5), 2)", ShapeError, "(5,) cannot be pooled; they need (batch, *spatial, channels)"),
-    ("max_pool(X, 0)", SizeError, f"{WHOLE} 1, not 0"),
+    ("max_pool(X, 0)", SizeError, f"pool_size {WHOLE} 1, not 0"),
     ("max_pool(X, 2.0)", SizeError, "not 2.0"),
     ("max_pool(X, None)", SizeError, "not None"),
     ("max_pool(X, 7)", SizeError, "axis 0: kernel 7 does not fit into input 6"),
-    ("max_pool(X, (2, 2, 2))", ShapeError, "3 values (2, 2, 2) for 2 axes"),
+    ("max_pool(X, (2, 2, 2))", ShapeError, "pool_size has 3 values (2, 2, 2) for 2 axes"),
     ("max_pool(X, 2, strides=0)", SizeError, "not 0"),
     ("max_pool(X, 2, padding=2)", SizeError, "axis 0: padding (2, 2) leaves a window of 2 without any input"),
     ("max_pool(X, 2, padding=(0, 2))", SizeError, "axis 1: padding (2, 2)"),

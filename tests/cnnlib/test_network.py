@@ -16,7 +16,9 @@ from cnnlib.layers import (
     Add,
     BatchNormalization,
     Concatenate,
+    Conv1D,
     Conv2D,
+    Cropping1D,
     Dense,
     Dropout,
     Flatten,
@@ -27,10 +29,12 @@ from cnnlib.layers import (
     MaxUnpooling2D,
     Multiply,
     ReLU,
+    UpSampling2D,
 )
 from cnnlib.layers.base import Weightless
 from cnnlib.layers.nodes import calls_behind
 from cnnlib.network import Input, Model, Sequential
+from cnnlib.receptive_field import ReceptiveField, receptive_field, receptive_fields
 
 
 def branching() -> Model:
@@ -491,6 +495,33 @@ def test_errors_on_the_way_name_the_layer():
     model = Sequential([Input((3,)), Dense(3), Broken()])
     with pytest.raises(SizeError, match=r"^broken \(Broken\): kernel 9 does not fit$"):
         model(np.ones((1, 3)))
+
+
+def test_receptive_fields_are_read_off_a_network():
+    image = Input((33, 35, 1))
+    halved = Conv2D(2, 3, strides=2, padding=1)(image)
+    aligned = Model(image, Add()([halved, Conv2D(2, 1, strides=2)(image)]))
+    assert receptive_field(aligned) == receptive_field(aligned, axis=1) == ReceptiveField(3, 2, -1)
+    assert not receptive_fields(aligned).misaligned
+    # along each axis what the summary shows, and what a stack of the same windows sees
+    stack = Sequential([Input((9, 12, 1)), Conv2D(2, (3, 5), strides=(1, 2)), MaxPooling2D()])
+    fields = receptive_fields(stack).fields["max_pooling2d"]
+    assert fields == (receptive_field(stack), receptive_field(stack, axis=1))
+    assert tuple(stack.summary().rows[-1].field) == tuple(fields)
+    assert fields == tuple(receptive_field(stack.layers, size, n) for n, size in enumerate((9, 12)))
+
+
+def test_branches_of_unlike_strides_have_no_receptive_field_at_their_end():
+    image = Input((8, 8, 1))
+    torn = Model(image, Add()([UpSampling2D(2)(MaxPooling2D(2)(image)), MaxPooling2D(4, 1, "same")(image)]))
+    assert receptive_field(torn).stride == 1  # up and down again
+    flat = Input((8, 1))
+    halves = Conv1D(1, 1, strides=2)(flat), Cropping1D((0, 4))(flat)  # 4 outputs each
+    torn = Model(flat, Add()(list(halves)))
+    (found,) = receptive_fields(torn).misaligned
+    assert "strides" in str(found)
+    with pytest.raises(SizeError, match="branches of <Model 'model' of 3 layers> move by different strides"):
+        receptive_field(torn)
 
 
 def test_shapes_may_be_open():
