@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.padding import as_array
-from cnnlib.sizes import PerAxis, effective_kernel_size, output_shape, per_axis
+from cnnlib.sizes import PerAxis, output_shape, per_axis
 
 
 def sliding_windows(
@@ -34,14 +34,16 @@ def sliding_windows(
     """
     inputs = as_array(inputs, "inputs")
     rank = inputs.ndim - 2
-    output_shape(inputs.shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
+    shape = output_shape(inputs.shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
     kernels = per_axis(kernel_size, rank, "kernel_size")
     steps = per_axis(strides, rank, "strides")
     gaps = per_axis(dilation_rate, rank, "dilation_rate")
-    spans = tuple(effective_kernel_size(k, d) for k, d in zip(kernels, gaps, strict=True))
-    axes = tuple(range(1, rank + 1))
-    view = np.lib.stride_tricks.sliding_window_view(inputs, spans, axis=axes)
-    places = tuple(slice(None, None, s) for s in steps)
-    taps = tuple(slice(None, None, d) for d in gaps)
-    view = view[(slice(None), *places, slice(None), *taps)]
-    return np.moveaxis(view, rank + 1, -1)  # channels last again
+    item, *along, channel = inputs.strides  # in bytes, from one element to the next
+    between = [size * step for size, step in zip(along, steps, strict=True)]
+    within = [size * gap for size, gap in zip(along, gaps, strict=True)]
+    return np.lib.stride_tricks.as_strided(
+        inputs,
+        (*shape[:-1], *kernels, shape[-1]),
+        (item, *between, *within, channel),
+        writeable=False,
+    )
