@@ -59,6 +59,7 @@ DRIVER = """
     # Quick tasks in processes that need not import nbgrader again.
     run.TASK, run.PREPARE = "quick_tasks:quick", ""
     run._warm = lambda *_: ""
+    run._allowed = lambda *_: True  # its trial of the sandbox is a process too, and no worker to kill
     real = multiprocessing.get_context
     pool.multiprocessing = type("m", (), dict(vars(multiprocessing), get_context=lambda _: real("fork"),
                                               get_all_start_methods=lambda: ["fork"]))

@@ -122,6 +122,8 @@ def test_each_protection_is_what_holds(
         pytest.skip("this machine has no network to keep away")
     if name == "namespaces" and not int(Path("/proc/sys/user/max_user_namespaces").read_text() or 0):
         pytest.skip("this machine allows no user namespaces to anybody")
+    if name == "files" and root.is_relative_to("/tmp"):
+        pytest.skip("each kernel's own /tmp hides a checkout that lies there, whatever the outer wall shows")
     held = behind(tmp_path_factory.mktemp("a"), root, name)
     assert "found None" in held
     taken = behind(tmp_path_factory.mktemp("b"), root, name, **without)

@@ -20,7 +20,14 @@ import pytest
 from grading import gradebook, provisioner, rehearsal, release, task
 from grading.course import Course
 
-pytestmark = [pytest.mark.grading, pytest.mark.slow, pytest.mark.xdist_group("stock")]
+pytestmark = [
+    pytest.mark.grading,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("stock"),
+    pytest.mark.filterwarnings(
+        "ignore"
+    ),  # nbgrader's own, in this process; outside of tests they are not shown
+]
 
 NUMBER = int(os.environ.get("COURSE_EQUAL", "12"))
 #: How many of them the command `nbgrader autograde` grades too, with a configuration that says nothing.
