@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from nbclient import NotebookClient
-
 c = get_config()  # noqa: F821  (the loader puts it here)
 
 root = Path(__file__).resolve().parent
@@ -48,9 +46,7 @@ c.ClearSolutions.text_stub = "*Write your answer here.*"
 c.Execute.timeout = 60
 c.Execute.startup_timeout = 120
 c.Execute.interrupt_on_timeout = True
-# What a cell prints comes in pieces that are cut by chance: one output each. nbclient has the setting, but
-# does not mark it as one that configuration files may set, and would leave the next line out.
-NotebookClient.coalesce_streams.tag(config=True)
+# What a cell prints comes in pieces that are cut by chance: one output each.
 c.Execute.coalesce_streams = True
 # Execution times would make every regrade a different file.
 c.Execute.record_timing = False

@@ -11,16 +11,23 @@ import os
 import sys
 from pathlib import Path
 
+from nbclient import NotebookClient
 from traitlets import Bool, Integer
 from traitlets.config import Config, Configurable
 
+from grading.course import JUPYTER
 from grading.errors import SandboxError
 from grading.limits import Limits
 
 #: The kernelspec of grading/jupyter/kernels whose kernels live in the sandbox.
 KERNEL = "course"
+#: How cells are run: the tests out of reach of the student's code, or all in one kernel.
+TRUSTED, BOUNDED = "grading.trusted.TrustedExecute", "grading.bounded.Bounded"
 #: Set to 1, it lets submissions run without a sandbox, where none can be had.
 UNSANDBOXED = "COURSE_UNSANDBOXED"
+
+# nbclient does not mark this setting as one that configurations may set, and would leave it out.
+NotebookClient.coalesce_streams.tag(config=True)
 
 
 class Sandbox(Configurable):
@@ -86,14 +93,14 @@ def use_sandbox(c: Config, root: Path) -> None:
     can be no sandbox, autograding refuses; where it was waived, submissions run in the common kernel, and all
     that is left is that a cell which prints or runs without end is stopped.
     """
-    execute = "grading.bounded.Bounded" if unsandboxed() else "grading.bounded.Refused"
+    execute = BOUNDED if unsandboxed() else "grading.bounded.Refused"
     if sys.platform == "linux" and not unsandboxed():
         from grading import provisioner
 
         provisioner.register(root / "solutions")
-        os.environ["JUPYTER_PATH"] = str(Path(__file__).with_name("jupyter"))
+        os.environ["JUPYTER_PATH"] = str(JUPYTER)
         c.Execute.kernel_name = KERNEL
-        execute = "grading.trusted.TrustedExecute"
+        execute = TRUSTED
     c.Autograde.autograde_preprocessors = [
         execute,
         "nbgrader.preprocessors.IgnorePattern",

@@ -39,6 +39,9 @@ ENVIRONMENT = {
 #: What would let a person's own settings into the grading.
 UNWANTED = ("PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONINSPECT")
 
+#: The kernels in the sandbox, as Jupyter finds them.
+JUPYTER = Path(__file__).with_name("jupyter")
+
 _NAME = re.compile(r"[\w@-][\w.@-]*")
 _PATTERN = set("*?[](){}+|^$\\")
 
@@ -169,18 +172,10 @@ class Course:
         here = self.folder / ".home"
         for place in (here, self.log.parent):
             place.mkdir(parents=True, exist_ok=True)
-        variables = ENVIRONMENT | {
+        variables = environment(here) | {
             # nbgrader calls `alembic` by name.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "COURSE_CLASS": str(self.folder),
-            "JUPYTER_PATH": str(Path(__file__).with_name("jupyter")),  # the kernels in the sandbox
-            "JUPYTER_CONFIG_DIR": str(here / "jupyter"),
-            "JUPYTER_DATA_DIR": str(here / "jupyter" / "data"),
-            "JUPYTER_RUNTIME_DIR": str(here / "jupyter" / "runtime"),
-            "IPYTHONDIR": str(here / "ipython"),
-            "MPLCONFIGDIR": str(here / "matplotlib"),
-            "KERAS_HOME": str(here / "keras"),
-            "XDG_CACHE_HOME": str(here / "cache"),
         }
         logger = logging.getLogger("grading.nbgrader")
         logger.propagate = False
@@ -216,6 +211,20 @@ def is_name(text: str) -> bool:
     (True, True, True, False, False)
     """
     return _NAME.fullmatch(text) is not None
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The variables of a process that runs nbgrader: what its tools keep for themselves lies in ``home``."""
+    return ENVIRONMENT | {
+        "JUPYTER_PATH": str(JUPYTER),
+        "JUPYTER_CONFIG_DIR": str(home / "jupyter"),
+        "JUPYTER_DATA_DIR": str(home / "jupyter" / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "jupyter" / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "KERAS_HOME": str(home / "keras"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+    }
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from grading import state
 from grading.gradebook import Row, Table
 
 #: What a spreadsheet would take for the beginning of a formula.
@@ -151,10 +152,7 @@ def write(table: Table, folder: Path, kind: str = "csv") -> Path:
     """Write the table into a folder, all or nothing; return the file."""
     packed, ending = FORMATS[kind]
     file = folder / f"{table.assignment}{ending}"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_name(file.name + ".new")
-    new.write_bytes(packed(table))
-    new.replace(file)
+    state.write(file, packed(table))
     return file
 
 

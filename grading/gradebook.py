@@ -215,7 +215,7 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
         raise GradingError(
             f"nothing of {assignment} was graded yet; run: python -m grading grade {assignment}"
         ) from None
-    questions = _questions(course, entry)
+    asked = questions(course, entry)
     handed_in = set(course.students(assignment))
     submissions = {s.student.id: s for s in book.assignment_submissions(assignment)}
     rows = []
@@ -241,14 +241,14 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
                 penalty=sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
                 if submission
                 else 0.0,
-                marks={q.name: grades[q.name] for q in questions if q.name in grades} if graded else {},
+                marks={q.name: grades[q.name] for q in asked if q.name in grades} if graded else {},
                 problem=str(noted.get("problem", "")),
                 notes=tuple(str(note) for note in noted.get("notes", [])),
                 sandboxed=bool(noted.get("sandboxed", True)),
             )
         )
     rows.sort(key=lambda r: (r.last_name.casefold(), r.first_name.casefold(), r.student))
-    return Table(assignment, entry.duedate, tuple(questions), tuple(rows))
+    return Table(assignment, entry.duedate, tuple(asked), tuple(rows))
 
 
 def give(book: Gradebook, assignment: str, student: str, question: str, points: float) -> None:
@@ -513,7 +513,7 @@ def _grade(book: Gradebook, assignment: str, student: str, question: str) -> Gra
     raise GradingError(f"{assignment} has no question {question!r}")
 
 
-def _questions(course: Course, entry: Assignment) -> list[Question]:
+def questions(course: Course, entry: Assignment) -> list[Question]:
     """The questions in the order in which the student meets them, which the database does not keep."""
     order: dict[str, int] = {}
     for file in course.notebooks(entry.name):

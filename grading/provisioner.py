@@ -204,8 +204,7 @@ class SandboxProvisioner(LocalProvisioner):
         """Make the folder that kernel and manager share, and write each its own view of the connection."""
         manager: Any = self.parent
         self.place = Path(address()) / f"k{uuid.uuid4().hex[:10]}"
-        self.place.mkdir()
-        self.place.chmod(0o777 if os.geteuid() == 0 else 0o700)
+        sandbox.make_place(self.place)
         manager.transport, manager.ip, manager.cache_ports = "ipc", str(self.place / "k"), False
         # Whatever a kernel sends, in messages however long and many: no more than this is taken in at once.
         manager.context.setsockopt(zmq.MAXMSGSIZE, MOST_SENT)

@@ -218,14 +218,7 @@ class Writer:
     def _model(self, keras: Any, model: Any) -> Any:
         config = json.dumps(keras.saving.serialize_keras_object(model))
         about: dict[str, Any] = {"config": config, "built": bool(model.built), "weights": []}
-        if (
-            model.built
-            and sum(
-                w.shape.num_elements() if hasattr(w.shape, "num_elements") else math.prod(w.shape)
-                for w in model.weights
-            )
-            < MOST_WEIGHTS
-        ):
+        if model.built and model.count_params() < MOST_WEIGHTS:
             about["weights"] = [self._array(np.asarray(w)) for w in model.get_weights()]
         return {"model": about}
 
@@ -430,15 +423,13 @@ def serve(address: str = DOOR) -> None:
 def _answer(
     message: dict[str, Any], blobs: list[bytes], namespace: Mapping[str, Any], kept: list[Any]
 ) -> tuple[dict[str, Any], list[bytes]]:
+    writer = Writer(kept)
     if message["ask"] == "names":
-        writer = Writer(kept)
         found = {n: writer.whatever(namespace[n]) for n in message["names"] if n in namespace}
         return {"values": found}, writer.blobs
     if message["ask"] == "attribute":
-        writer = Writer(kept)
         return {"value": writer.write(getattr(kept[message["number"]], message["name"]))}, writer.blobs
     if message["ask"] == "next":
-        writer = Writer(kept)
         walk = message["walk"]
         if walk is None:
             walk = len(kept)

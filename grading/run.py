@@ -125,18 +125,18 @@ def autograde(
         known = {submission.student.id for submission in book.assignment_submissions(assignment)}
         rule = deciding(course, assignment)
         marks = {student: mark(course, assignment, student, rule) for student in wanted}
+        everything = options.again or options.question
         outcome.unchanged = [
             student
             for student in wanted
-            if student in known and _fresh(course, assignment, student, marks[student])
+            if not everything and student in known and _fresh(course, assignment, student, marks[student])
         ]
-        if options.again or options.question:
-            outcome.unchanged = []
         if outcome.unchanged:
             say(f"{len(outcome.unchanged)} of {some(len(wanted), 'submission')} graded and unchanged")
-        stale = [student for student in wanted if student not in set(outcome.unchanged)]
+        unchanged = set(outcome.unchanged)
+        stale = {student: marks[student] for student in wanted if student not in unchanged}
         if stale:
-            _grade(course, assignment, {s: marks[s] for s in stale}, book, log, options, outcome)
+            _grade(course, assignment, stale, book, log, options, outcome)
     return outcome
 
 
@@ -160,11 +160,7 @@ def _prepared(course: Course, assignment: str, log: logging.Logger, options: Opt
         if healed:
             say(f"wrote down {some(len(healed), 'result')} of a run that was cut short")
         if options.question:
-            names = {
-                cell.name
-                for notebook in book.find_assignment(assignment).notebooks
-                for cell in [*notebook.grade_cells, *notebook.task_cells]
-            }
+            names = {each.name for each in gradebook.questions(course, book.find_assignment(assignment))}
             if options.question not in names:
                 known = ", ".join(sorted(names))
                 raise GradingError(f"{assignment} has no question {options.question!r}; there are: {known}")
@@ -264,7 +260,7 @@ def _grade(
         outcome.problems[student] = reason
         state.note(course.stamp(assignment, student), "", problem=reason)
         say(f"{student}  NOT GRADED: {reason}")
-    students = [student for student in marks if student not in set(nameless)]
+    students = [student for student in marks if is_name(student)]
     progress = _Progress(len(students))
     with contextlib.closing(progress), _hands(course, setup, options, len(students)) as hands:
         for result in _results(setup, students, hands):

@@ -27,7 +27,6 @@ from typing import Any
 
 import nbformat
 import sqlalchemy
-from nbclient import NotebookClient
 from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Base, Gradebook
 from nbgrader.converters import Autograde
@@ -36,13 +35,9 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from grading import intake
-from grading.config import KERNEL
-from grading.course import ENVIRONMENT, UNWANTED, Course
+from grading.config import BOUNDED, KERNEL, TRUSTED
+from grading.course import UNWANTED, Course, environment
 from grading.errors import printable
-
-# What a cell prints comes in pieces that are cut by chance: one output each. nbclient has the setting, but
-# does not mark it as one that a configuration may set.
-NotebookClient.coalesce_streams.tag(config=True)
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class Setup:
     @property
     def trusted(self) -> bool:
         """Whether tests run out of reach of the student's code."""
-        return "grading.trusted.TrustedExecute" in self.config.Autograde.get("autograde_preprocessors", [])
+        return TRUSTED in self.config.Autograde.get("autograde_preprocessors", [])
 
 
 @dataclass(frozen=True)
@@ -160,8 +155,7 @@ def setup(course: Course, assignment: str, book: Gradebook, *, trusted: bool = T
     config = copy.deepcopy(course.config)
     if not trusted:
         config.Autograde.autograde_preprocessors = [
-            "grading.bounded.Bounded" if name == "grading.trusted.TrustedExecute" else name
-            for name in config.Autograde.autograde_preprocessors
+            BOUNDED if name == TRUSTED else name for name in config.Autograde.autograde_preprocessors
         ]
     files = sorted((course.exercises / assignment).glob("*.ipynb"))
     return Setup(
@@ -214,20 +208,7 @@ def surround(place: Path) -> None:
     """Make this process one that does nothing but grade: its environment, its folder, its warnings."""
     for name in UNWANTED:
         os.environ.pop(name, None)
-    home = place / "home"
-    os.environ.update(
-        ENVIRONMENT
-        | {
-            "JUPYTER_PATH": str(Path(__file__).with_name("jupyter")),
-            "JUPYTER_CONFIG_DIR": str(home / "jupyter"),
-            "JUPYTER_DATA_DIR": str(home / "jupyter" / "data"),
-            "JUPYTER_RUNTIME_DIR": str(home / "jupyter" / "runtime"),
-            "IPYTHONDIR": str(home / "ipython"),
-            "MPLCONFIGDIR": str(home / "matplotlib"),
-            "KERAS_HOME": str(home / "keras"),
-            "XDG_CACHE_HOME": str(home / "cache"),
-        }
-    )
+    os.environ.update(environment(place / "home"))
     os.chdir(place)
     warnings.simplefilter("ignore")  # deprecations inside nbgrader, which are not ours to mend
 

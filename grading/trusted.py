@@ -27,8 +27,10 @@ from grading import remote
 from grading.bounded import LEAST, Bounded, tell, why
 from grading.config import Sandbox
 
-_SERVE = "__import__('grading.remote').remote.serve()"
-_READY = "__import__('grading.remote').remote.stand_exit()"
+
+def _remote(name: str, *arguments: Any) -> str:
+    """Code that calls a function of :mod:`grading.remote` inside a kernel, whatever is defined there."""
+    return f"__import__('grading.remote').remote.{name}({', '.join(map(repr, arguments))})"
 
 
 class TrustedExecute(Bounded):
@@ -71,7 +73,7 @@ class TrustedExecute(Bounded):
         return not self._apart or not (is_grade(cell) and self._is_own(cell))
 
     async def _prepare(self) -> None:
-        await _silently(self, _READY)
+        await _silently(self, _remote("stand_exit"))
 
     async def async_start_new_kernel(self, **options: Any) -> None:
         """Begin the student's kernel, and beside it the examiner's."""
@@ -145,9 +147,7 @@ class TrustedExecute(Bounded):
         examiner.most_seconds = seconds
         async with Switchboard(self, examiner, seconds, self.call_seconds) as board:
             serving = await self._serve()
-            begun = await _silently(
-                examiner, f"__import__('grading.remote').remote.begin({names!r}, {quoted!r})", board.seconds
-            )
+            begun = await _silently(examiner, _remote("begin", names, quoted), board.seconds)
             if begun.get("status") == "ok":
                 healthy = await examiner.test(cell, index)
             else:
@@ -156,7 +156,7 @@ class TrustedExecute(Bounded):
                 tell(cell, "NoAnswer", f"the answers that this test asks for cannot be read: {said}")
                 healthy = begun.get("status") == "error"
             if healthy:
-                ended = await _silently(examiner, "__import__('grading.remote').remote.end()", 5)
+                ended = await _silently(examiner, _remote("end"), 5)
                 healthy = ended.get("status") == "ok"
             alive = await self._served(serving) and not board.killed
         if not healthy:
@@ -169,7 +169,7 @@ class TrustedExecute(Bounded):
 
     async def _serve(self) -> str:
         assert self.kc is not None
-        return str(self.kc.execute(_SERVE, silent=True, store_history=False))
+        return str(self.kc.execute(_remote("serve"), silent=True, store_history=False))
 
     async def _served(self, serving: str) -> bool:
         """Whether the student's kernel is back from answering."""
@@ -196,7 +196,7 @@ class Examiner(Bounded):
     async def learn(self, source: str) -> None:
         """Run one of the course's own cells; what it defines is nobody's to replace."""
         await _silently(self, source)
-        await _silently(self, "__import__('grading.remote').remote.trust()")
+        await _silently(self, _remote("trust"))
 
     async def test(self, cell: NotebookNode, index: int) -> bool:
         """Run a test, and tell whether the examiner is fit for the next.
@@ -328,13 +328,16 @@ class Switchboard:
 
 
 def _ended() -> bytes:
-    return remote.frame({"raised": {"types": ["RuntimeError"], "text": "it ended the notebook's Python"}}, [])
+    return _raised("RuntimeError", "it ended the notebook's Python")
 
 
 def _late() -> bytes:
-    return remote.frame(
-        {"raised": {"types": ["TimeoutError"], "text": "it took too long and was stopped"}}, []
-    )
+    return _raised("TimeoutError", "it took too long and was stopped")
+
+
+def _raised(kind: str, text: str) -> bytes:
+    """The answer of a call that ended in an error."""
+    return remote.frame({"raised": {"types": [kind], "text": text}}, [])
 
 
 async def _receive(reader: asyncio.StreamReader) -> bytes:
