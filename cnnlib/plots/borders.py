@@ -17,8 +17,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from cnnlib.connections import coverage
-from cnnlib.errors import ShapeError, SizeError
+from cnnlib.errors import SizeError
 from cnnlib.padding import pad
+from cnnlib.plots.pieces import PLATE, need_picture
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.sizes import as_int, dropped_inputs, output_size, padding_amounts
 
@@ -42,8 +43,6 @@ WORDS = {
 
 #: Charts are narrower than pictures, so that the page enlarges their text with them.
 CHART_WIDTH = 4.6
-#: A plate behind a number that stands on hatching.
-PLATE = {"facecolor": COLOURS["paper"], "edgecolor": "none", "pad": 1.5}
 
 
 class Setting(NamedTuple):
@@ -283,7 +282,7 @@ def frames(image: NDArray, amount: int, fillings: Mapping[str, tuple[str, float]
         fillings: for each name a mode of :func:`cnnlib.padding.pad` and its constant.
     """
     _need(fillings, "fillings")
-    _need_picture(image)
+    need_picture(image)
     pictures = {WORDS["original"]: image}
     planes = image.reshape(1, *image.shape[:2], -1)
     for name, (mode, value) in fillings.items():
@@ -313,24 +312,6 @@ def frames(image: NDArray, amount: int, fillings: Mapping[str, tuple[str, float]
 
 
 @styled
-def gallery(pictures: Mapping[str, NDArray]) -> Figure:
-    """Show pictures of one size, two a row, all on one scale from 0 (black) to the largest value (white).
-
-    Args:
-        pictures: for each title an array (height, width) or (height, width, 3).
-    """
-    _need(pictures, "pictures")
-    for picture in pictures.values():
-        _need_picture(picture)
-    figure, panels = _two_columns(len(pictures), next(iter(pictures.values())).shape)
-    top = max(float(picture.max()) for picture in pictures.values())
-    for axes, (name, picture) in zip(panels, pictures.items(), strict=True):
-        _show(axes, picture, top)
-        axes.set_title(name, fontsize=13)
-    return figure
-
-
-@styled
 def error_profile(errors: Mapping[str, NDArray], rings: int) -> Figure:
     """Plot the mean of each picture of errors, ring by ring from the border inwards."""
     _need(errors, "errors")
@@ -351,7 +332,7 @@ def to_scale(pictures: Mapping[str, NDArray]) -> Figure:
     """
     _need(pictures, "pictures")
     for picture in pictures.values():
-        _need_picture(picture)
+        need_picture(picture)
     widest = max(picture.shape[1] for picture in pictures.values())
     label, gap = widest * 0.075, widest * 0.04
     left = top = bottom = 0.0
@@ -420,14 +401,6 @@ def _show(axes: Axes, picture: NDArray, top: float = 255, **options: Any) -> Non
 def _need(values: Sequence | Mapping, name: str) -> None:
     if not values:
         raise SizeError(f"{name} is empty; give at least one to draw")
-
-
-def _need_picture(image: NDArray) -> None:
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] not in (3, 4)):
-        raise ShapeError(
-            f"a picture of shape {image.shape} cannot be shown; "
-            "it needs (height, width) or (height, width, 3)"
-        )
 
 
 def _finish_curves(axes: Axes, across: str, up: str) -> None:

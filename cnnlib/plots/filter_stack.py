@@ -9,15 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_floats, conv
 from cnnlib.errors import ShapeError, SizeError
+from cnnlib.plots.pieces import (
+    SLANT,
+    STAR,
+    arrow,
+    by,
+    canvas,
+    chain,
+    grid,
+    kernel_picture,
+    number,
+    oblique_box,
+    outline,
+    picture,
+    sign,
+    signed,
+)
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.sizes import PerAxis, as_int, kernel_shape, output_shape, per_axis
 
@@ -35,20 +49,6 @@ WORDS: dict[str, Any] = {
     "photograph": "photograph",
     "rgb": ("red", "green", "blue"),
 }
-
-MINUS = "\N{MINUS SIGN}"
-TIMES = "\N{MULTIPLICATION SIGN}"
-#: The operation itself: cross-correlation.
-STAR = "\N{STAR OPERATOR}"
-
-#: Inches that one cell with a number in it takes.
-CELL = 0.42
-
-#: Few enough greys for a small file, too many to be told apart.
-GREYS = matplotlib.colormaps["gray"].resampled(49)
-
-#: How far to the right and up the width of a volume leads, for each pixel of it.
-SLANT = 0.35
 
 
 def partial_sums(inputs: ArrayLike, kernel: ArrayLike) -> NDArray[np.floating]:
@@ -96,13 +96,13 @@ def stack(inputs: ArrayLike, kernel: ArrayLike, bias: float = 0, place: tuple[in
     result = conv(values[None], weights[..., None], bias=[bias])[0, ..., 0]
     row, column = (as_int(p, "place", minimum=0) for p in place)
     if row >= result.shape[0] or column >= result.shape[1]:
-        raise SizeError(f"place ({row}, {column}) lies outside the output of {_by(result.shape)}")
+        raise SizeError(f"place ({row}, {column}) lies outside the output of {by(result.shape)}")
     (height, width, channels), (tall, wide, _) = values.shape, weights.shape
     at_kernel, at_sum = width + 1.2, width + wide + 2.4
     right = at_sum + result.shape[1]
     pitch = max(height, tall, result.shape[0]) + 0.95
     bottom = channels * pitch + max(result.shape[0], 2) + 0.1
-    figure, axes = _canvas(-0.1, right + 0.4, -1.1, bottom)
+    figure, axes = canvas(-0.1, right + 0.4, -1.1, bottom)
     for x, size, word in (
         (0, width, "input"),
         (at_kernel, wide, "kernel"),
@@ -113,24 +113,24 @@ def stack(inputs: ArrayLike, kernel: ArrayLike, bias: float = 0, place: tuple[in
         top = channel * pitch
         middle = top + height / 2
         axes.text(0, top - 0.07, _channel_name(channel, channels), size=10, va="bottom")
-        _grid(axes, values[..., channel], 0, top, "input")
-        axes.add_patch(_outline(column, top + row, wide, tall))
+        grid(axes, values[..., channel], 0, top, "input")
+        outline(axes, column, top + row, wide, tall)
         axes.text(width + 0.6, middle, STAR, ha="center", va="center", size=26)
-        _grid(axes, weights[..., channel], at_kernel, middle - tall / 2, "kernel")
+        grid(axes, weights[..., channel], at_kernel, middle - tall / 2, "kernel")
         axes.text(at_sum - 0.6, middle, "=", ha="center", va="center", size=14)
         level = middle - result.shape[0] / 2
-        _grid(axes, sums[..., channel], at_sum, level, "second")
-        axes.add_patch(_outline(at_sum + column, level + row, 1, 1))
+        grid(axes, sums[..., channel], at_sum, level, "second")
+        outline(axes, at_sum + column, level + row, 1, 1)
         if channel:
             between = level - (pitch - result.shape[0]) / 2
             axes.text(at_sum + result.shape[1] / 2, between, "+", ha="center", va="center", size=14)
     level = channels * pitch
-    _grid(axes, result, at_sum, level, "output")
-    axes.add_patch(_outline(at_sum + column, level + row, 1, 1))
+    grid(axes, result, at_sum, level, "output")
+    outline(axes, at_sum + column, level + row, 1, 1)
     axes.text(
         at_sum - 0.25,
         level + result.shape[0] / 2,
-        f"{_chain(sums[row, column])}\n{_signed(bias)} ({WORDS['bias']}) = {number(result[row, column])}",
+        f"{chain(sums[row, column])}\n{signed(bias)} ({WORDS['bias']}) = {number(result[row, column])}",
         ha="right",
         va="center",
         linespacing=1.5,
@@ -161,7 +161,7 @@ def bank(kernel: ArrayLike) -> Figure:
         )
     tall, wide, channels, filters = weights.shape
     down, across, left = tall + 0.5, wide + 1.1, 2.6
-    figure, axes = _canvas(0, left + filters * across - 0.4, -1.25, channels * down)
+    figure, axes = canvas(0, left + filters * across - 0.4, -1.25, channels * down)
     for channel in range(channels):
         axes.text(
             left - 0.6, channel * down + tall / 2, _channel_name(channel, channels), ha="right", va="center"
@@ -183,7 +183,7 @@ def bank(kernel: ArrayLike) -> Figure:
             x + wide / 2, -0.6, WORDS["filter"].format(index + 1), ha="center", va="bottom", weight="bold"
         )
         for channel in range(channels):
-            _grid(axes, weights[:, :, channel, index], x, channel * down, "kernel")
+            grid(axes, weights[:, :, channel, index], x, channel * down, "kernel")
     return figure
 
 
@@ -238,9 +238,9 @@ def volumes(input_shape: Sequence[int], layers: Sequence[tuple[PerAxis, int]], m
         for y in top:
             oblique_box(axes, start, y, part.size, part.colour)
         if index:
-            _arrow(axes, end, start)
+            arrow(axes, (end, 0), (start, 0))
         end = start + part.breadth
-        for row, (text, weight) in enumerate(((_by(part.size), "bold"), (part.words, "normal"))):
+        for row, (text, weight) in enumerate(((by(part.size), "bold"), (part.words, "normal"))):
             axes.text(left + room / 2, low + (row + 1) * line, text, ha="center", size=10, weight=weight)
         left += room + gap
     right, bottom, high = left - gap, low + 2.3 * line, min(top[0] for top in tops)
@@ -263,25 +263,25 @@ def photograph_sums(image: ArrayLike, kernel: ArrayLike) -> Figure:
     Raises:
         ShapeError, SizeError: see :func:`partial_sums`.
     """
-    picture, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
-    sums = partial_sums(picture, weights)
-    result = conv(picture[None], weights[..., None])[0, ..., 0]
-    channels = picture.shape[-1]
+    pixels, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
+    sums = partial_sums(pixels, weights)
+    result = conv(pixels[None], weights[..., None])[0, ..., 0]
+    channels = pixels.shape[-1]
     scale = max(float(np.abs(sums).max()), float(np.abs(result).max()))
-    height = 2.05 * (channels + 1) * picture.shape[0] / picture.shape[1] + 0.3 * (channels + 2)
+    height = 2.05 * (channels + 1) * pixels.shape[0] / pixels.shape[1] + 0.3 * (channels + 2)
     figure = new_figure(height)
-    grid = figure.add_gridspec(channels + 1, 5, width_ratios=(1, 0.1, 0.42, 0.1, 1))
+    cells = figure.add_gridspec(channels + 1, 5, width_ratios=(1, 0.1, 0.42, 0.1, 1))
     for channel in range(channels):
-        name, sign = _channel_name(channel, channels), "+ " if channel else ""
-        _picture(figure.add_subplot(grid[channel, 0]), picture[..., channel], (0, 1), name)
-        _between(figure.add_subplot(grid[channel, 1]), STAR)
-        _kernel_picture(figure.add_subplot(grid[channel, 2]), weights[..., channel], np.abs(weights).max())
-        _between(figure.add_subplot(grid[channel, 3]), "=")
-        axes = figure.add_subplot(grid[channel, 4])
-        _picture(axes, sums[..., channel], (-scale, scale), sign + WORDS["partial"])
-    _picture(figure.add_subplot(grid[channels, 0]), picture, (0, 1), WORDS["photograph"])
-    axes = figure.add_subplot(grid[channels, 4])
-    _picture(axes, result, (-scale, scale), "= " + WORDS["feature_map"])
+        name, plus = _channel_name(channel, channels), "+ " if channel else ""
+        picture(figure.add_subplot(cells[channel, 0]), pixels[..., channel], (0, 1), name)
+        sign(figure.add_subplot(cells[channel, 1]), STAR)
+        kernel_picture(figure.add_subplot(cells[channel, 2]), weights[..., channel], np.abs(weights).max())
+        sign(figure.add_subplot(cells[channel, 3]), "=")
+        axes = figure.add_subplot(cells[channel, 4])
+        picture(axes, sums[..., channel], (-scale, scale), plus + WORDS["partial"])
+    picture(figure.add_subplot(cells[channels, 0]), pixels, (0, 1), WORDS["photograph"])
+    axes = figure.add_subplot(cells[channels, 4])
+    picture(axes, result, (-scale, scale), "= " + WORDS["feature_map"])
     return figure
 
 
@@ -299,8 +299,8 @@ def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> F
     Raises:
         ShapeError: image and bank clash, or there are not as many names as filters.
     """
-    picture, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
-    maps = conv(picture[None], weights)[0]
+    pixels, weights = as_floats(image, "image"), as_floats(kernel, "kernel")
+    maps = conv(pixels[None], weights)[0]
     channels, filters = weights.shape[2:]
     if len(names) != filters:
         raise ShapeError(f"{len(names)} names for {filters} filters; give {filters} names")
@@ -308,38 +308,16 @@ def feature_maps(image: ArrayLike, kernel: ArrayLike, names: Sequence[str]) -> F
     figure = new_figure(rows * (2.6 * maps.shape[0] / maps.shape[1] + 1.05))
     heights = ((1, 0.24, 0.06) * rows)[:-1]  # map, kernels, gap
     widths = (*(1,) * channels, 0.2, *(1,) * channels)
-    grid = figure.add_gridspec(len(heights), len(widths), height_ratios=heights, width_ratios=widths)
+    cells = figure.add_gridspec(len(heights), len(widths), height_ratios=heights, width_ratios=widths)
     for index, name in enumerate(names):
         top, left = index // 2 * 3, index % 2 * (channels + 1)
         shown, weight = maps[..., index], weights[..., index]
         limit = float(np.abs(shown).max()) or 1.0
-        _picture(figure.add_subplot(grid[top, left : left + channels]), shown, (-limit, limit), name)
+        picture(figure.add_subplot(cells[top, left : left + channels]), shown, (-limit, limit), name)
         for channel in range(channels):
-            axes = figure.add_subplot(grid[top + 1, left + channel])
-            _kernel_picture(axes, weight[..., channel], np.abs(weight).max())
+            axes = figure.add_subplot(cells[top + 1, left + channel])
+            kernel_picture(axes, weight[..., channel], np.abs(weight).max())
     return figure
-
-
-def number(value: float) -> str:
-    """A number as the figures write it: short, with a true minus sign.
-
-    >>> number(-2.0), number(0.5), number(-0.0)
-    ('−2', '0.5', '0')
-    """
-    return f"{value + 0.0:g}".replace("-", MINUS)  # + 0.0 makes −0 a plain 0
-
-
-def _signed(value: float) -> str:
-    return f"{MINUS if value < 0 else '+'} {number(abs(value))}"
-
-
-def _chain(values: Sequence[float]) -> str:
-    """A sum written out: 5 + 2 − 3."""
-    return " ".join([number(values[0]), *map(_signed, values[1:])])
-
-
-def _by(sizes: Sequence[int]) -> str:
-    return TIMES.join(map(str, sizes))
 
 
 def _count(word: str, count: int) -> str:
@@ -348,79 +326,3 @@ def _count(word: str, count: int) -> str:
 
 def _channel_name(channel: int, channels: int) -> str:
     return WORDS["rgb"][channel] if channels == 3 else WORDS["channel"].format(channel + 1)
-
-
-def _canvas(left: float, right: float, top: float, bottom: float) -> tuple[Figure, Axes]:
-    """A figure whose unit is one cell with a number in it, y downwards."""
-    size = min(CELL, WIDTH / (right - left))
-    figure = new_figure((bottom - top) * size, (right - left) * size)
-    figure.set_layout_engine("none")  # the axes fill it, nothing is left to arrange
-    axes = bare(figure.add_axes((0, 0, 1, 1)))
-    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-    return figure, axes
-
-
-def _grid(axes: Axes, values: NDArray, left: float, top: float, colour: str) -> None:
-    """Numbers in cells of one colour."""
-    for row, column in np.ndindex(values.shape):
-        corner = (left + column, top + row)
-        cell = Rectangle(corner, 1, 1, facecolor=(COLOURS[colour], 0.3), edgecolor=COLOURS["ink"], lw=0.7)
-        axes.add_patch(cell)
-        axes.text(
-            corner[0] + 0.5,
-            corner[1] + 0.52,
-            number(float(values[row, column])),
-            ha="center",
-            va="center",
-            size=11,
-        )
-
-
-def _outline(left: float, top: float, width: float, height: float) -> Rectangle:
-    """The thick frame about the window that is being looked at."""
-    return Rectangle(
-        (left, top), width, height, fill=False, edgecolor=COLOURS["highlight"], linewidth=2.8, zorder=3
-    )
-
-
-def oblique_box(axes: Axes, left: float, top: float, size: Sequence[float], colour: str) -> None:
-    """A box in oblique projection: channels to the right, height down, width slanting backwards.
-
-    Args:
-        left, top: of what it covers, in an axes with y downwards.
-        size: (height, width, channels) in the units of the axes.
-        colour: its name in :data:`cnnlib.plots.style.COLOURS`.
-    """
-    height, width, channels = size
-    back = SLANT * width
-    front = [(0, back), (channels, back), (channels, back + height), (0, back + height)]
-    side = [(channels, back), (channels + back, 0), (channels + back, height), (channels, back + height)]
-    lid = [(0, back), (back, 0), (channels + back, 0), (channels, back)]
-    for face, opacity in ((front, 0.75), (side, 0.45), (lid, 0.2)):
-        points = [(left + x, top + y) for x, y in face]
-        fill = (COLOURS[colour], opacity)
-        axes.add_patch(Polygon(points, facecolor=fill, edgecolor=COLOURS["ink"], linewidth=0.7))
-
-
-def _arrow(axes: Axes, start: float, end: float) -> None:
-    style = {"arrowstyle": "-|>", "color": COLOURS["ink"], "shrinkA": 1, "shrinkB": 1}
-    axes.annotate("", (end, 0), (start, 0), arrowprops=style)
-
-
-def _picture(axes: Axes, values: NDArray, limits: tuple[float, float], title: str) -> None:
-    shown = np.round(values * 31) / 31 if values.ndim == 3 else values
-    bare(axes).imshow(shown, cmap=GREYS, vmin=limits[0], vmax=limits[1], interpolation="none")
-    axes.set_title(title, pad=4)
-
-
-def _between(axes: Axes, sign: str) -> None:
-    size = 26 if sign == STAR else 16  # the star is drawn small
-    bare(axes).text(0.5, 0.5, sign, ha="center", va="center", size=size, transform=axes.transAxes)
-
-
-def _kernel_picture(axes: Axes, weights: NDArray, scale: float) -> None:
-    """A kernel in greys: mid-grey is 0, white the largest weight, black its opposite."""
-    limit = float(scale) or 1.0
-    axes.imshow(weights, cmap="gray", vmin=-limit, vmax=limit, interpolation="none")
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, linewidth=0.7)

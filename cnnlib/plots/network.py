@@ -15,15 +15,15 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
 from cnnlib.layers import ChannelShuffle
 from cnnlib.layers.base import WeightedSum
 from cnnlib.layers.nodes import Call, Node, Shape
 from cnnlib.network import Model
-from cnnlib.plots.filter_stack import SLANT, oblique_box
-from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
+from cnnlib.plots.pieces import ARROW, LINE, SLANT, arrow, by, labelled, oblique_box, page
+from cnnlib.plots.style import COLOURS, WIDTH, styled
 from cnnlib.receptive_field import Window
 from cnnlib.sizes import per_axis
 
@@ -72,14 +72,12 @@ SILENT = ("Flatten", "Reshape", "Rescaling", "ZeroPadding", "Cropping")
 #: The colour of each kind of layer, by how its name begins.
 KINDS = {"Input": "input", "Max": "second", "Average": "second", "L2": "second", "Global": "second"}
 
-#: Inches that a line of text takes, and a letter; and the gap between what is drawn.
-LINE, LETTER, GAP = 0.19, 0.087, 0.14
+#: Inches that a letter takes, and the gap between what is drawn.
+LETTER, GAP = 0.087, 0.14
 #: The gap between two columns of boxes, in widths of a box.
 BETWEEN = 0.12
 #: The part of a drawing of volumes that the volumes take, in inches; the rest is text.
 VOLUMES_WIDTH = 2.85
-#: How every arrow is drawn.
-ARROW: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1}
 #: The height of the largest volume, in inches, and the thinnest slab that is still seen.
 LARGEST, THINNEST = 1.7, 0.03
 
@@ -116,7 +114,7 @@ class Box:
     @property
     def size(self) -> str:
         """The shape without the batch, as 28×28×6."""
-        return _by(["?" if n is None else n for n in self.shape[1:]])
+        return by(["?" if n is None else n for n in self.shape[1:]])
 
     @property
     def lines(self) -> list[str]:
@@ -180,9 +178,9 @@ def _describe(call: Call) -> str:
     rank = len(call.outputs[0].shape) - 2
     sizes, steps = per_axis(window.kernel_size, rank, "size"), per_axis(window.strides, rank, "strides")
     moves = sizes != (1,) * rank if window.transposed or "Pool" in kind else steps != (1,) * rank
-    stride = _by(steps) if len(set(steps)) > 1 else str(steps[0])
+    stride = by(steps) if len(set(steps)) > 1 else str(steps[0])
     default = "Pool" in kind and steps == sizes  # windows that do not overlap need no word
-    return f"{words} {_by(sizes)}" + (f" /{stride}" if moves and not default and stride != "1" else "")
+    return f"{words} {by(sizes)}" + (f" /{stride}" if moves and not default and stride != "1" else "")
 
 
 def _note(call: Call, kind: str, joined: bool) -> str:
@@ -208,10 +206,6 @@ def _place(box: Box, call: Call) -> None:
 
 def _flat(value: Any) -> Sequence[int]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _by(sizes: Sequence[Any]) -> str:
-    return "×".join(map(str, sizes))
 
 
 @styled
@@ -251,7 +245,7 @@ def _volumes(steps: Sequence[Box]) -> Figure:
     for row, (height, width) in zip(maps, sides, strict=True):
         heights.append(max(pixel * (height + SLANT * width), LINE * len(row)) + 2 * GAP)
     total = sum(heights) + len(bars) * (LINE + 0.06)
-    axes, figure = _page(total + LINE + 0.15)
+    figure, axes = page(total + LINE + 0.15)
     top = 0.05
     for number, (row, (height, width), room) in enumerate(zip(maps, sides, heights, strict=True)):
         middle = top + room / 2
@@ -263,7 +257,7 @@ def _volumes(steps: Sequence[Box]) -> Figure:
             left += thick + GAP
         _captions(axes, row, middle)
         if number:
-            _arrow(axes, (0.22, top - 0.1), (0.22, top + 0.1))
+            arrow(axes, (0.22, top - 0.1), (0.22, top + 0.1))
         top += room
     for box in bars:
         length = max(channel * int(box.shape[-1] or 1), THINNEST)
@@ -345,7 +339,7 @@ def _graph(steps: Sequence[Box]) -> Figure:
     heights = [max((tall[spot.box] for spot in row if spot.box), default=0.2) for row in rows]
     starts = itertools.accumulate([0.05, *(height + 0.26 for height in heights[:-1])])
     middles = [start + height / 2 for start, height in zip(starts, heights, strict=True)]
-    axes, figure = _page(middles[-1] + heights[-1] / 2 + 0.05, (right - left) * unit + 0.1)
+    figure, axes = page(middles[-1] + heights[-1] / 2 + 0.05, (right - left) * unit + 0.1)
 
     def edges(spot: _Spot) -> tuple[float, float, float]:
         half = (tall[spot.box] if spot.box else heights[spot.row]) / 2
@@ -354,7 +348,7 @@ def _graph(steps: Sequence[Box]) -> Figure:
     for spot in spots:
         if spot.box:
             x, top, bottom = edges(spot)
-            _labelled(axes, x, (top + bottom) / 2, unit, texts[spot.box], spot.box.colour)
+            labelled(axes, x, (top + bottom) / 2, unit, texts[spot.box], spot.box.colour)
             for points in _paths(spot):
                 _curve(axes, [edges(point) for point in points])
     return figure
@@ -481,7 +475,7 @@ def _letter_u(steps: Sequence[Box]) -> Figure:
     tops = dict(
         zip(levels, itertools.accumulate([0.05, *(heights[n] + 0.3 for n in levels[:-1])]), strict=True)
     )
-    axes, figure = _page(tops[levels[-1]] + heights[levels[-1]] + 0.05)
+    figure, axes = page(tops[levels[-1]] + heights[levels[-1]] + 0.05)
     stage_of = {box: key for key, members in stages.items() for box in members}
     bottom = levels[-1]
     where: dict[tuple[int, bool], tuple[float, float, float]] = {}
@@ -492,7 +486,7 @@ def _letter_u(steps: Sequence[Box]) -> Figure:
         middle = tops[level] + heights[level] / 2
         where[level, rising] = (x, middle - tall / 2, middle + tall / 2)
         lines = [f"{box.words}  {box.size}" for box in members]
-        _labelled(axes, x, middle, wide, lines, members[-1].colour)
+        labelled(axes, x, middle, wide, lines, members[-1].colour)
     drawn = set()
     for box in steps:
         for read in box.inputs:
@@ -514,44 +508,10 @@ def _between_stages(
     (x, top, bottom), (right, head, foot) = start, end
     if top < foot and head < bottom:  # side by side
         y = (max(top, head) + min(bottom, foot)) / 2
-        _arrow(axes, (x + wide / 2, y), (right - wide / 2, y))
+        arrow(axes, (x + wide / 2, y), (right - wide / 2, y))
     elif skip and x < right and head < top and x + wide / 2 < right - wide / 2:  # from one row further down
-        _arrow(axes, (x + wide / 2, (top + bottom) / 2), (right - wide / 2, (head + foot) / 2))
+        arrow(axes, (x + wide / 2, (top + bottom) / 2), (right - wide / 2, (head + foot) / 2))
     elif head > top:
-        _arrow(axes, (x, bottom), (right if abs(right - x) < wide / 4 else right - wide / 4, head))
+        arrow(axes, (x, bottom), (right if abs(right - x) < wide / 4 else right - wide / 4, head))
     else:
-        _arrow(axes, (x if abs(right - x) < wide / 4 else x + wide / 4, top), (right, foot))
-
-
-# --- shared ----------------------------------------------------------------------------------------------
-
-
-def _page(height: float, width: float = WIDTH) -> tuple[Axes, Figure]:
-    """Axes that fill a figure and whose unit is the inch, y downwards."""
-    figure = new_figure(height, width)
-    figure.set_layout_engine("none")
-    axes = bare(figure.add_axes((0, 0, 1, 1)))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    return axes, figure
-
-
-def _labelled(axes: Axes, x: float, y: float, width: float, lines: Sequence[str], colour: str) -> None:
-    """A box with some lines of text in it."""
-    height = len(lines) * LINE + 0.1
-    axes.add_patch(
-        FancyBboxPatch(
-            (x - width / 2, y - height / 2),
-            width,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.06",
-            facecolor=(COLOURS[colour], 0.3),
-            edgecolor=COLOURS["ink"],
-            linewidth=0.8,
-        )
-    )
-    for number, line in enumerate(lines):
-        axes.text(x, y + LINE * (number - (len(lines) - 1) / 2), line, ha="center", va="center", size=10)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.add_patch(FancyArrowPatch(start, end, color=COLOURS["ink"], shrinkA=1, shrinkB=1, **ARROW))
+        arrow(axes, (x if abs(right - x) < wide / 4 else x + wide / 4, top), (right, foot))

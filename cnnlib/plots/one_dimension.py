@@ -21,6 +21,7 @@ from cnnlib.convolution import as_floats, convolve, correlate
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
 from cnnlib.plots import style
+from cnnlib.plots.pieces import CELL, number, products
 from cnnlib.sizes import (
     as_int,
     conv_macs,
@@ -59,32 +60,6 @@ WORDS = {
 
 #: How weight 0, 1, 2 … of a kernel is told apart: colour, line, and hatching of its cell.
 TAPS = (("kernel", "-", ""), ("third", "--", "///"), ("second", ":", "..."), ("highlight", "-.", "xx"))
-
-CELL = 0.42  # inches
-
-
-def number(value: float) -> str:
-    """A number as a figure writes it: a true minus sign, at most two decimals.
-
-    >>> number(-2.0), number(0.125)
-    ('−2', '0.12')
-    """
-    text = f"{round(float(value), 2):g}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def products(window: ArrayLike, weights: ArrayLike) -> str:
-    """A weighted sum spelled out; negative numbers after an operator stand in brackets.
-
-    >>> products([3, 1], [-1, 1]), products([3, 1], [1, -1])
-    ('−1·3 + 1·1 =', '1·3 + (−1)·1 =')
-    """
-    terms: list[str] = []
-    for x, w in zip(np.ravel(window), np.ravel(weights), strict=True):
-        factors = [number(w), number(x)]
-        bracketed = [f"({f})" if f[0] == "\N{MINUS SIGN}" else f for f in factors]
-        terms.append(f"{bracketed[0] if terms else factors[0]}·{bracketed[1]}")
-    return " + ".join(terms) + " ="
 
 
 def _row(values: ArrayLike, name: str) -> NDArray[np.floating]:
@@ -160,7 +135,7 @@ def slide(
         looks: dict[str, Any] = {"linestyle": "--"} if is_pad else {}
         if index >= len(padded) - dropped:
             looks |= {"hatch": "///", "hatch_linewidth": 0.4}
-        _cell(axes, label + index * CELL, top, number(value), "padding" if is_pad else "input", **looks)
+        _cell(axes, label + index * CELL, top, number(value, 2), "padding" if is_pad else "input", **looks)
     axes.text(label - 0.08, top + CELL / 2, WORDS["input"], ha="right", va="center", fontsize=10)
     for place, output in enumerate(outputs):
         y = top - (place + 1) * pitch
@@ -168,10 +143,10 @@ def slide(
             label - 0.08, y + CELL / 2, WORDS["place"].format(place), ha="right", va="center", fontsize=10
         )
         for tap, weight in enumerate(weights):
-            _cell(axes, label + (place * stride + tap) * CELL, y, number(weight), "kernel", linewidth=1.6)
+            _cell(axes, label + (place * stride + tap) * CELL, y, number(weight, 2), "kernel", linewidth=1.6)
         right = width - CELL - 0.1
         axes.text(right - 0.08, y + CELL / 2, sums[place], ha="right", va="center", fontsize=10)
-        _cell(axes, right, y, number(output), "output")
+        _cell(axes, right, y, number(output, 2), "output")
     return figure
 
 
@@ -257,7 +232,7 @@ def product(signal: ArrayLike, kernel: ArrayLike, stride: int = 1) -> Figure:
         y = lift + (len(outputs) - 1 - place) * CELL
         if 0 <= tap < len(weights):
             colour, _, hatch = TAPS[tap % len(TAPS)]
-            _cell(axes, 0.1 + index * CELL, y, number(value), colour, hatch=hatch, hatch_linewidth=0.4)
+            _cell(axes, 0.1 + index * CELL, y, number(value, 2), colour, hatch=hatch, hatch_linewidth=0.4)
         else:
             _cell(axes, 0.1 + index * CELL, y, "0", "paper", edgecolor=style.COLOURS["faint"], zorder=0.5)
             axes.texts[-1].set_color("#767676")
@@ -265,11 +240,11 @@ def product(signal: ArrayLike, kernel: ArrayLike, stride: int = 1) -> Figure:
     middle = 0.1 + tall / 2
     axes.text(x + gap / 2, middle, "×", ha="center", va="center", fontsize=14)
     for index, value in enumerate(row):
-        _cell(axes, x + gap, 0.1 + (len(row) - 1 - index) * CELL, number(value), "input")
+        _cell(axes, x + gap, 0.1 + (len(row) - 1 - index) * CELL, number(value, 2), "input")
     axes.text(x + gap * 1.5 + CELL, middle, "=", ha="center", va="center", fontsize=14)
     for place, value in enumerate(outputs):
         y = lift + (len(outputs) - 1 - place) * CELL
-        _cell(axes, x + 2 * gap + CELL, y, number(value), "output")
+        _cell(axes, x + 2 * gap + CELL, y, number(value, 2), "output")
     heads = ((0.1 + len(row) * CELL / 2, "matrix"), (x + gap + CELL / 2, "input"))
     for centre, word in (*heads, (x + 2 * gap + 1.5 * CELL, "output")):
         axes.text(centre, tall + 0.18, WORDS[word], ha="center", va="bottom", fontsize=10)
@@ -329,7 +304,7 @@ def overlap(at: float = 1.5, step: float = 0.01) -> Figure:
     upper.plot(tau, flipped, color=style.COLOURS["highlight"], linestyle="--")
     upper.annotate("$f$", (0.5, 1.02), ha="center", va="bottom", color=style.COLOURS["third"])
     upper.annotate("$g$", (at + 0.06, 0.9), color=style.COLOURS["highlight"])
-    upper.set_title(WORDS["flipped"].format(number(at)), loc="left")
+    upper.set_title(WORDS["flipped"].format(number(at, 2)), loc="left")
     upper.set(ylim=(0, 1.25), xlabel=WORDS["tau"], yticks=(0, 1))
     upper.tick_params(labelbottom=True)
     ends = tau + step / 2  # output n gathers the products up to the end of its step
@@ -484,7 +459,7 @@ def _write_values(axes: Axes, places: Iterable[float], values: Iterable[float]) 
     """Write each value at the end of its bar: above it, or below where it is negative."""
     for x, value in zip(places, values, strict=True):
         axes.annotate(
-            number(value),
+            number(value, 2),
             (x, value),
             (0, 3 if value >= 0 else -3),
             textcoords="offset points",

@@ -146,15 +146,13 @@ def outline(
 ) -> None:
     """The thick frame about the window that is being looked at."""
     corner = (left, top)
-    frame = Rectangle(
-        corner, width, height, fill=False, edgecolor=COLOURS[colour], linewidth=2.8, zorder=3
-    )
+    frame = Rectangle(corner, width, height, fill=False, edgecolor=COLOURS[colour], linewidth=2.8, zorder=3)
     axes.add_patch(frame)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **looks: Any) -> None:
     """An arrow from one point to another, in the units of the axes."""
-    settings = {"color": COLOURS["ink"], "shrinkA": 1, "shrinkB": 1} | ARROW | looks
+    settings: dict[str, Any] = {"color": COLOURS["ink"], "shrinkA": 1, "shrinkB": 1} | ARROW | looks
     axes.add_patch(FancyArrowPatch(start, end, **settings))
 
 

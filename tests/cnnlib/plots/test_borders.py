@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from cnnlib import photograph
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import PAD_MODES, pad
-from cnnlib.plots import borders
+from cnnlib.plots import borders, pieces
 from cnnlib.plots.borders import Setting
 from cnnlib.plots.style import WIDTH
 from cnnlib.sizes import dropped_inputs, output_size, padding_amounts
@@ -63,7 +63,7 @@ FIGURES = {
     "shrinking": lambda: borders.shrinking(32, [3, 5, 7]),
     "frames": lambda: borders.frames(eye(), 8, FILLINGS),
     "grey frames": lambda: borders.frames(eye()[..., 0], 8, FILLINGS),
-    "gallery": lambda: borders.gallery({"a": eye(), "b": eye(), "c": eye()}),
+    "gallery": lambda: pieces.gallery({"a": eye(), "b": eye(), "c": eye()}),
     "profile": lambda: borders.error_profile({"a": np.ones((9, 9)), "b": np.eye(9)}, rings=4),
     "to scale": lambda: borders.to_scale({"a": eye(), "b": eye()[::2, ::2], "c": eye()[::4, ::4, 0]}),
 }
@@ -179,7 +179,7 @@ def test_frames_show_what_pad_makes():
 
 def test_gallery_shows_all_pictures_on_one_scale():
     dark, light = np.full((6, 8), 10.0), np.full((6, 8), 200.0)
-    axes = [a for a in borders.gallery({"dark": dark, "light": light}).axes if a.get_visible()]
+    axes = [a for a in pieces.gallery({"dark": dark, "light": light}).axes if a.get_visible()]
     assert [a.images[0].get_clim() for a in axes] == [(0, 200)] * 2
 
 
@@ -232,8 +232,8 @@ def test_to_scale_draws_every_pixel_equally_large():
         (lambda: borders.frames(eye(), 8, {"x": ("odd", 0)}), SizeError, "mode 'odd' is unknown"),
         (lambda: borders.frames(eye(), -1, FILLINGS), SizeError, "padding must be a whole number"),
         (lambda: borders.frames(np.ones(5), 8, FILLINGS), ShapeError, r"shape \(5,\) cannot be shown"),
-        (lambda: borders.gallery({"x": np.ones((4, 4, 2))}), ShapeError, r"\(4, 4, 2\) cannot be shown"),
-        (lambda: borders.gallery({}), SizeError, "pictures is empty"),
+        (lambda: pieces.gallery({"x": np.ones((4, 4, 2))}), ShapeError, r"\(4, 4, 2\) cannot be shown"),
+        (lambda: pieces.gallery({}), SizeError, "pictures is empty"),
         (lambda: borders.to_scale({}), SizeError, "pictures is empty"),
         (lambda: borders.error_profile({}, 3), SizeError, "errors is empty"),
         (lambda: borders.error_profile({"x": np.ones((4, 4))}, 3), SizeError, "4x4 has 2 rings, not 3"),

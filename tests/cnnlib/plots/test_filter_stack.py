@@ -17,7 +17,7 @@ from cnnlib import conv, conv_parameters, output_shape
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.filters import gaussian, sobel
 from cnnlib.plots import filter_stack as plots
-from cnnlib.plots import style
+from cnnlib.plots import pieces, style
 
 RNG = np.random.default_rng(5)
 SMALL = RNG.integers(-3, 4, (3, 4, 3))
@@ -41,7 +41,7 @@ def cells(figure: Figure, colour: str) -> np.ndarray:
     at = {tuple(np.round(t.get_position(), 6)): t.get_text() for t in axes.texts}
     return np.array(
         [
-            float(at[tuple(np.round((p.get_x() + 0.5, p.get_y() + 0.52), 6))].replace(plots.MINUS, "-"))
+            float(at[tuple(np.round((p.get_x() + 0.5, p.get_y() + 0.52), 6))].replace(pieces.MINUS, "-"))
             for p in chosen
         ]
     )
@@ -99,7 +99,7 @@ def test_stack_shows_input_kernel_sums_and_feature_map(
     for colour, values in (("input", inputs), ("kernel", kernel), ("second", sums)):
         np.testing.assert_array_equal(cells(figure, colour), np.moveaxis(values, -1, 0).ravel())
     np.testing.assert_allclose(cells(figure, "output"), result.ravel())
-    assert any(t.endswith(f"= {plots.number(result[place])}") for t in texts(figure))
+    assert any(t.endswith(f"= {pieces.number(result[place])}") for t in texts(figure))
 
 
 def test_stack_outlines_the_window_of_the_place() -> None:
@@ -127,7 +127,7 @@ def test_bank_shows_every_weight_of_every_filter(shape: tuple[int, ...]) -> None
 
 
 def test_bank_writes_no_negative_zero() -> None:
-    assert f"{plots.MINUS}0" not in texts(plots.bank(-np.zeros((2, 2, 1, 1))))
+    assert f"{pieces.MINUS}0" not in texts(plots.bank(-np.zeros((2, 2, 1, 1))))
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 3), (3, 3, 3, 0), (3,)])
@@ -142,7 +142,7 @@ def boxes(figure: Figure) -> list[tuple[float, float, float]]:
     faces = [p.get_xy() for p in axes.patches if isinstance(p, Polygon)]
     sizes = []
     for front, side in zip(faces[::3], faces[1::3], strict=True):
-        width = (side[1, 0] - side[0, 0]) / plots.SLANT
+        width = (side[1, 0] - side[0, 0]) / pieces.SLANT
         sizes.append((front[2, 1] - front[1, 1], width, front[1, 0] - front[0, 0]))
     return [tuple(np.round(size, 6)) for size in sizes]
 
@@ -208,7 +208,7 @@ def test_photograph_sums_share_one_scale_with_zero_in_the_middle() -> None:
     ((low, high),) = {image.get_clim() for image in sums}
     assert low == -high
     assert high == max(np.abs(image.get_array()).max() for image in sums)
-    grey = plots.GREYS(0.5)
+    grey = pieces.GREYS(0.5)
     assert grey == pytest.approx((0.5, 0.5, 0.5, 1))
 
 
