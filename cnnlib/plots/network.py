@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
+from cnnlib.errors import SizeError
 from cnnlib.layers import ChannelShuffle
 from cnnlib.layers.base import WeightedSum
 from cnnlib.layers.nodes import Call, Node, Shape
@@ -325,32 +326,94 @@ class _Spot:
         return 1.0 if self.box else 0.3
 
 
-def _graph(steps: Sequence[Box]) -> Figure:
-    """Rows from above to below, every box under all that it reads."""
+@dataclass(eq=False)
+class _Plan:
+    """Where the boxes of a graph will stand, in inches from its upper left corner."""
+
+    spots: list[_Spot]
+    unit: float
+    left: float
+    width: float
+    height: float
+    heights: list[float]
+    middles: list[float]
+    texts: dict[Box, list[str]]
+
+    def tall(self, box: Box) -> float:
+        return len(self.texts[box]) * LINE + 0.1
+
+    def edges(self, spot: _Spot) -> tuple[float, float, float]:
+        """The middle of a spot from the left, its upper and its lower edge."""
+        half = (self.tall(spot.box) if spot.box else self.heights[spot.row]) / 2
+        middle = self.middles[spot.row]
+        return (spot.x - self.left) * self.unit, middle - half, middle + half
+
+    def draw(self, axes: Axes, left: float, top: float) -> None:
+        def moved(spot: _Spot) -> tuple[float, float, float]:
+            x, upper, lower = self.edges(spot)
+            return left + x, top + upper, top + lower
+
+        for spot in self.spots:
+            if spot.box:
+                x, upper, lower = moved(spot)
+                labelled(axes, x, (upper + lower) / 2, self.unit, self.texts[spot.box], spot.box.colour)
+                for points in _paths(spot):
+                    _curve(axes, [moved(point) for point in points])
+
+
+def _plan(steps: Sequence[Box], room: float) -> _Plan:
+    """Rows from above to below, every box under all that it reads, no wider than ``room``."""
     rows = _rows(steps)
     _place_columns(rows)
     spots = [spot for row in rows for spot in row]
     left = min(spot.x - spot.width / 2 for spot in spots)
-    right = max(spot.x + spot.width / 2 for spot in spots)
+    columns = max(spot.x + spot.width / 2 for spot in spots) - left
     wanted = LETTER * max(len(line) for box in steps for line in box.lines) + 0.16
-    unit = min(wanted, (WIDTH - 0.1) / (right - left))
+    unit = min(wanted, room / columns)
     texts = {box: _wrapped(box.lines, round((unit - 0.16) / LETTER - 0.45)) for box in steps}
     tall = {box: len(lines) * LINE + 0.1 for box, lines in texts.items()}
     heights = [max((tall[spot.box] for spot in row if spot.box), default=0.2) for row in rows]
-    starts = itertools.accumulate([0.05, *(height + 0.26 for height in heights[:-1])])
+    starts = itertools.accumulate([0.0, *(height + 0.26 for height in heights[:-1])])
     middles = [start + height / 2 for start, height in zip(starts, heights, strict=True)]
-    figure, axes = page(middles[-1] + heights[-1] / 2 + 0.05, (right - left) * unit + 0.1)
+    total = middles[-1] + heights[-1] / 2
+    return _Plan(spots, unit, left, columns * unit, total, heights, middles, texts)
 
-    def edges(spot: _Spot) -> tuple[float, float, float]:
-        half = (tall[spot.box] if spot.box else heights[spot.row]) / 2
-        return (0.05 + (spot.x - left) * unit, middles[spot.row] - half, middles[spot.row] + half)
 
-    for spot in spots:
-        if spot.box:
-            x, top, bottom = edges(spot)
-            labelled(axes, x, (top + bottom) / 2, unit, texts[spot.box], spot.box.colour)
-            for points in _paths(spot):
-                _curve(axes, [edges(point) for point in points])
+def _graph(steps: Sequence[Box]) -> Figure:
+    """A whole network as boxes and arrows."""
+    plan = _plan(steps, WIDTH - 0.1)
+    figure, axes = page(plan.height + 0.1, plan.width + 0.1)
+    plan.draw(axes, 0.05, 0.05)
+    return figure
+
+
+@styled
+def side_by_side(models: Mapping[str, Model]) -> Figure:
+    """Some small networks, such as blocks, as boxes and arrows beside one another, each under its title.
+
+    Raises:
+        SizeError: there is none, or they do not fit beside one another.
+        CnnError: a network does not know its shapes yet.
+    """
+    if not models:
+        raise SizeError("there is no network to draw; give at least one, by its title")
+    for model in models.values():
+        model.output_shape  # noqa: B018  # raises while shapes are not known
+    room = (WIDTH - 0.1 - GAP * (len(models) - 1)) / len(models)
+    plans = {title: _plan(boxes(model), room) for title, model in models.items()}
+    for title, plan in plans.items():
+        need = LETTER * max(
+            len(word) for line in plan.texts.values() for text in line for word in text.split()
+        )
+        if need > plan.unit:
+            raise SizeError(f"{title} does not fit: {len(models)} networks beside one another are too many")
+    figure, axes = page(max(plan.height for plan in plans.values()) + LINE + 0.15)
+    spare = (WIDTH - 0.1 - sum(plan.width for plan in plans.values())) / len(plans)
+    left = 0.05 + spare / 2
+    for title, plan in plans.items():
+        axes.text(left + plan.width / 2, 0.05 + LINE / 2, title, ha="center", va="center", weight="bold")
+        plan.draw(axes, left, LINE + 0.1)
+        left += plan.width + spare
     return figure
 
 
