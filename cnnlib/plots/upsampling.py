@@ -139,8 +139,8 @@ def unpooling(values: ArrayLike) -> Figure:
     figure, axes = canvas(-0.2, total + 0.2, -1, 2 * high + 1.7)
     left = (total - wide - 2.4 - across) / 2
     grid(axes, maps, left, 0, "input")
-    for place in switches.ravel():
-        outline(axes, left + place % wide, place // wide, 1, 1)
+    for winner in switches.ravel().tolist():
+        outline(axes, left + winner % wide, winner // wide, 1, 1)
     arrow(axes, (left + wide + 0.3, high / 2), (left + wide + 2.1, high / 2))
     at = left + wide + 2.4
     grid(axes, pooled[0, ..., 0], at, (high - down) / 2, "second")
@@ -244,8 +244,10 @@ def zeros_inserted(inputs: ArrayLike, kernel: ArrayLike, stride: int = 1, place:
         inside = frame <= cell < frame + len(spread)
         real = inside and (cell - frame) % stride == 0
         value = spread[cell - frame] if inside else 0
-        looks = {} if real else {"hatch": "..." if inside else "////"}
-        grid(axes, [[value]], cell, 0, "input" if real else "padding", **looks)
+        if real:
+            grid(axes, [[value]], cell, 0, "input")
+        else:
+            grid(axes, [[value]], cell, 0, "padding", hatch="..." if inside else "////")
     outline(axes, place, 0, len(weights), 1)
     grid(axes, turned[None], place, 1.6, "kernel")
     axes.text(place + len(weights) + 0.3, 2.12, WORDS["flipped"], va="center")
