@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import json
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ from typing import Any, TypeVar
 TIMEOUT = 180
 #: Notebooks run side by side; each has a kernel of its own.
 JOBS = min(2, os.cpu_count() or 1)
+#: When pages were executed, in the folder of their outputs.
+RECORD = "executed.json"
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -60,9 +64,22 @@ def execute(chapters: Iterable[Path], cache_folder: Path, say: Say) -> int:
         else:
             bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            remember(cache_folder, path.stem, seconds)
     if failures:
         raise ExecutionError("\n\n".join(failures))
     return len(pending)
+
+
+def remember(cache_folder: Path, page: str, seconds: float) -> None:
+    """Note for the foot of a page when it was executed, and for how long."""
+    record = executed(cache_folder) | {page: {"day": f"{date.today():%Y-%m-%d}", "seconds": round(seconds)}}
+    (cache_folder / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def executed(cache_folder: Path) -> dict[str, dict[str, Any]]:
+    """For each page its ``day`` (ISO 8601) and how many ``seconds`` it took."""
+    record = cache_folder / RECORD
+    return dict(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else {}
 
 
 def read(path: Path) -> Any:

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
+from datetime import date
 from html import escape
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
+from book.execute import executed
+
+#: The packages whose versions a page's outputs hang on.
+PACKAGES = {"NumPy": "numpy", "Keras": "keras", "TensorFlow": "tensorflow", "Matplotlib": "matplotlib"}
 #: The parts of MathJax 3 that pages ask for.
 MATHJAX = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 #: Where pages find them, below ``_static``.
@@ -88,6 +96,28 @@ def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
         )
 
 
+def foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Say at the foot of a page when its code was executed, and with which versions."""
+    folder = os.environ.get("BOOK_CACHE")
+    done = executed(Path(folder)).get(page) if folder else None
+    body = context.get("body")
+    if not done or not isinstance(body, str):
+        return
+    day = date.fromisoformat(done["day"])
+    versions = ", ".join(f"{name} {_version(package)}" for name, package in PACKAGES.items())
+    context["body"] = (
+        f'{body}<p class="executed">Executed on {day.day} {day:%B %Y} in {done["seconds"]} s with '
+        f"Python {platform.python_version()}, {versions}.</p>"
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # the same with another build's name
+        return version(f"{package}-cpu")
+
+
 #: Roles that browsers do not know where docutils puts them, and tables that would widen a phone's page.
 _MENDS = [
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
@@ -99,6 +129,13 @@ _DESCRIPTIONS = {
     "search": "Search the course on convolutional neural networks.",
     "genindex": "Index of the course on convolutional neural networks: where each term is explained.",
 }
+
+
+def korean(
+    name: str, rawtext: str, text: str, line: int, inliner: Any, options: Any = None, content: Any = None
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """The role ``ko``: words in Korean, so marked that they are read aloud in Korean."""
+    return [nodes.raw("", f'<span lang="ko">{escape(text)}</span>', format="html")], []
 
 
 def copy_files(app: Sphinx, error: Exception | None) -> None:
@@ -117,8 +154,10 @@ def copy_files(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the above to Sphinx."""
+    app.add_role("ko", korean)
     app.connect("config-inited", use_the_cache, priority=100)
     app.connect("html-page-context", offer_notebook, priority=900)
     app.connect("html-page-context", tidy, priority=900)
+    app.connect("html-page-context", foot, priority=910)
     app.connect("build-finished", copy_files)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

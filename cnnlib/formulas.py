@@ -155,7 +155,7 @@ class Formula:
         return int(result) if result.denominator == 1 else result
 
     def computed(self, **numbers: int) -> Any:
-        """What the library's function gives for the same numbers: :attr:`code`, run.
+        """What the library's function gives for the same numbers: ``code``, run.
 
         >>> FORMULAS["cost of a separable convolution"].computed(F=3, C_out=256)
         Fraction(265, 2304)

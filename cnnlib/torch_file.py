@@ -7,7 +7,7 @@ view of a storage: where it begins, its sizes, and its strides.
 
 A pickle is a small program: it may name any function and have it called, which is why strange files
 must never be given to ``pickle.load``. Here nothing in the file is ever called. The instructions that a
-dictionary of tensors needs are carried out one by one by :func:`_unpickle`, whose only "functions" are the
+dictionary of tensors needs are carried out one by one by ``_unpickle``, whose only "functions" are the
 two that describe tensors; every other instruction or name is refused.
 """
 
