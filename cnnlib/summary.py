@@ -221,14 +221,18 @@ class Summary:
 
     def _repr_html_(self) -> str:
         heading, *body, total = ([html.escape(cell) for cell in line] for line in self.cells())
-        right = ' style="text-align: right"'
+        # Numbers of ten digits stand side by side: a gap between columns, and no line within a number.
+        gap, whole = "padding-left: 1em", "padding-left: 1em; white-space: nowrap"
+        right = f' style="text-align: right; {whole}"'
 
         def cells(line: Sequence[str]) -> str:
             shape, *numbers = line
-            return f"<td>{shape}</td>" + "".join(f"<td{right}>{number}</td>" for number in numbers)
+            first = f'<td style="{whole}">{shape}</td>'
+            return first + "".join(f"<td{right}>{number}</td>" for number in numbers)
 
         head = "".join(
-            f'<th scope="col"{right if i > 1 else ""}>{word}</th>' for i, word in enumerate(heading)
+            f'<th scope="col" style="{"text-align: right; " if i > 1 else ""}{gap if i else ""}">{word}</th>'
+            for i, word in enumerate(heading)
         )
         rows = [
             f'<tr><th scope="row">{label}{f"<br><small>{html.escape(words)}</small>" if words else ""}</th>'
@@ -240,7 +244,7 @@ class Summary:
         caption = html.escape(WORDS["caption"].format(name=self.name))
         return (
             '<div class="cnnlib-summary" style="overflow-x: auto" tabindex="0" role="region" '
-            f'aria-label="{caption}"><table><caption>{caption}</caption>'
+            f'aria-label="{caption}"><table style="font-size: 0.85em"><caption>{caption}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
             f'<tfoot><tr><th scope="row">{label}</th>{cells(line)}</tr></tfoot></table></div>{notes}'
         )

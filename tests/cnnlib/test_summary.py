@@ -165,6 +165,8 @@ def test_html_is_a_table_for_everybody():
     assert all(row.th["scope"] == "row" for row in bodies)
     assert [len(row.find_all(["th", "td"])) for row in table.find_all("tr")] == [6] * (len(summary.rows) + 2)
     assert bodies[1].th.text == "a<b (Conv2D)"
+    for cell in table.find_all("td"):  # numbers neither touch nor break
+        assert "padding-left: 1em; white-space: nowrap" in cell["style"]
     assert "color" not in summary._repr_html_()
     region = page.div
     assert (region["role"], region["tabindex"]) == ("region", "0")  # a wide table scrolls by keyboard
