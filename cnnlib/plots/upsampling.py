@@ -86,7 +86,7 @@ def hourglass(model: Model) -> Figure:
     figure = new_figure(1)
     figure.set_layout_engine("none")
     axes = bare(figure.add_axes((0, 0, 1, 1)))
-    line = 0.115 * tall
+    line = 0.125 * tall
     ends: list[tuple[float, float]] = []
     for place, (step, size) in enumerate(zip(steps, sizes, strict=True)):
         left = place * (room + gap)
@@ -100,7 +100,7 @@ def hourglass(model: Model) -> Figure:
         level = tall + 0.6 * line
         for text, weight in zip(words, ("normal", "bold", "normal"), strict=True):
             axes.text(
-                left + room / 2, level, text, ha="center", va="top", size=10, weight=weight, linespacing=1.1
+                left + room / 2, level, text, ha="center", va="top", size=12, weight=weight, linespacing=1.1
             )
             level += line * (1.9 if text is words[0] else 1)
     top = -1.5 * line
