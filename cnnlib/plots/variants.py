@@ -166,8 +166,8 @@ def dilated_stacks(stacks: Sequence[Sequence[int]], kernel_size: int = 3) -> Fig
     widest, step = max(map(len, reached)), 0.46
     if widest > 16:
         raise SizeError(f"an output that sees {widest} inputs is wider than a page; use smaller dilations")
-    heights = [0.75 + step * len(dilations) + 0.55 for dilations in stacks]
-    figure, axes = page(sum(heights) + 0.05)
+    heights = [0.75 + step * len(dilations) + 0.45 for dilations in stacks]
+    figure, axes = page(sum(heights) - 0.2)
     margin, top = 0.5, 0.0
     pitch = (WIDTH - margin - 0.05) / widest
     for dilations, counts, height in zip(stacks, reached, heights, strict=True):
