@@ -63,13 +63,13 @@ CHART_WIDTH = 4.9
 KINDS = {
     "conv": ("output", ""),
     "pool": ("second", "////"),
-    "dense": ("third", "...."),
+    "dense": ("third", "\\\\\\"),
     "other": ("faint", ""),
 }
 
 
 #: How each kind of result is filled: colour and hatch.
-RESULTS = {"by_hand": ("padding", "////"), "cnn": ("output", ""), "person": ("kernel", "....")}
+RESULTS = {"by_hand": ("padding", "////"), "cnn": ("output", ""), "person": ("kernel", "xx")}
 
 
 class Entry(NamedTuple):
@@ -129,7 +129,7 @@ def timeline(entries: Sequence[Entry] = ILSVRC, human: float = HUMAN_ERROR) -> F
     axes.set_yticks(range(len(bars)), [*names, WORDS["someone"]], size=11)
     axes.tick_params(axis="y", length=0)
     longest = max(error for error, *_ in bars)
-    axes.set(xlabel=WORDS["error"], xlim=(0, longest * 1.28), ylim=(len(bars) - 0.5, -0.5))
+    axes.set(xlabel=WORDS["error"], xlim=(0, longest * 1.42), ylim=(len(bars) - 0.5, -0.5))
     axes.legend(
         handles=[
             Patch(facecolor=COLOURS[colour], hatch=hatch, edgecolor=COLOURS["ink"], label=WORDS[word])
