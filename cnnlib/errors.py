@@ -1,4 +1,4 @@
-"""What can go wrong, as one class for each thing that a caller may want to catch.
+"""What can go wrong, as one class for each thing that a caller may want to catch. Chapters 5 and 6.
 
 Every message says what clashed, with the numbers, and the mend.
 

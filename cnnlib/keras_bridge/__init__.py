@@ -1,4 +1,4 @@
-"""The one door to Keras, the peer that every operator, layer and count is compared with.
+"""The one door to Keras, the peer that all is compared with. Chapters 2 and 5.
 
 Nothing else in this library imports Keras; it is loaded, with TensorFlow under it, when first used.
 :mod:`~cnnlib.keras_bridge.peers` has the Keras twin of each operator, :mod:`~cnnlib.keras_bridge.agreement`

@@ -1,4 +1,4 @@
-"""Whole networks on both sides of the bridge: the same layers, names and weights in Keras and here.
+"""Whole networks on both sides of the bridge: the same layers and weights in Keras and here. Chapter 11.
 
 :func:`to_keras` builds the Keras model of one of our networks, :func:`from_keras` the other way round, and
 :func:`copy_weights` carries weights between two that are there already. A layer has its twin in the layer
