@@ -260,7 +260,7 @@ def kernel_maps(kernels: Mapping[str, ArrayLike], columns: int = 2) -> Figure:
                 f"a kernel of shape {array.shape} has no map; it needs (height, width, channels, filters)"
             )
     rows = -(-len(arrays) // columns)
-    figure = new_figure(rows * (WIDTH / columns * 1.02 + 0.1))
+    figure = new_figure(rows * (WIDTH / columns + 0.25) + 0.3)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, (axes, (name, array)) in enumerate(zip(panels, arrays.items(), strict=False)):
         tall, wide, channels, filters = array.shape
