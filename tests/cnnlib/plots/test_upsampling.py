@@ -102,7 +102,7 @@ def test_hourglass_needs_images() -> None:
         plots.hourglass(network(Flatten(), Dense(4)))
 
 
-@pytest.mark.parametrize("values", [MAP, -MAP, MAP[:2, :4]])
+@pytest.mark.parametrize("values", [MAP[:, :4], -MAP[:2]])
 def test_unpooling_shows_the_winners_and_three_ways_back(values: np.ndarray) -> None:
     figure = plots.unpooling(values)
     check_readable(figure)
@@ -129,7 +129,7 @@ def test_unpooling_needs_even_sides(shape: tuple[int, ...]) -> None:
         plots.unpooling(np.zeros(shape))
 
 
-@pytest.mark.parametrize("stride", [1, 2, 5])
+@pytest.mark.parametrize("stride", [2, 5])
 def test_three_views_of_a_row_show_the_same_outputs(stride: int) -> None:
     expected = transposed(ROW, KERNEL, stride)
     for figure in (
@@ -191,7 +191,7 @@ def test_views_of_a_row_need_rows(draw: object) -> None:
         draw(ROW, [])  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2])
 def test_stamps_2d_show_the_sum_and_outline_first_and_last(stride: int) -> None:
     inputs, kernel = np.array([[1, 2], [3, 4]]), RNG.integers(-3, 4, (3, 3))
     figure = plots.stamps_2d(inputs, kernel, stride)
