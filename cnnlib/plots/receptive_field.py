@@ -295,7 +295,7 @@ def growth(ways: Mapping[str, Sequence[Window]]) -> Figure:
     """
     _need(ways, "ways")
     figure = new_figure(4.2, CHART_WIDTH)
-    figure.set_layout_engine("constrained", h_pad=0.07)
+    figure.set_layout_engine("constrained", h_pad=0.07, w_pad=0.07)
     axes = figure.subplots()
     for (name, stack), (colour, dash), marker in zip(
         ways.items(), LOOKS * len(ways), "osD^v" * len(ways), strict=False
