@@ -345,29 +345,35 @@ def progress(history: Mapping[str, Sequence[float]]) -> Figure:
 
 
 @styled
-def side_by_side(ours: ArrayLike, theirs: ArrayLike) -> Figure:
-    """Plot two runs' losses over one another, batch by batch, and below them how far they are apart.
+def side_by_side(runs: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
+    """Plot the losses of pairs of runs over one another, batch by batch, and below how far they are apart.
 
     Args:
-        ours, theirs: (batches,) each.
+        runs: for each network the losses of our run and of Keras', (batches,) each.
 
     Raises:
         ShapeError: not as many numbers in both.
     """
-    first, second = np.asarray(ours, float), np.asarray(theirs, float)
-    if first.shape != second.shape or first.ndim != 1:
-        raise ShapeError(f"losses of shapes {first.shape} and {second.shape} cannot lie side by side")
-    batches = np.arange(1, len(first) + 1)
-    figure = new_figure(4.2, CHART_WIDTH)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    above.plot(batches, first, "-", color=COLOURS["input"], linewidth=4, label=WORDS["ours"])
-    above.plot(batches, second, "--", color=COLOURS["ink"], linewidth=1.2, label=WORDS["theirs"])
-    above.set(ylabel=WORDS["loss"])
-    above.legend()
-    apart = np.abs(first - second)
-    seen = apart > 0  # none has no place on a logarithmic scale
-    below.semilogy(batches[seen], apart[seen], ".", color=COLOURS["highlight"])
-    below.set(xlabel=WORDS["batch"], ylabel=WORDS["apart"], ylim=(1e-10, 1))
+    _need(runs, "runs")
+    figure = new_figure(1.7 * len(runs) + 1.9, CHART_WIDTH)
+    *panels, below = figure.subplots(len(runs) + 1, 1, sharex=True)
+    looks = zip(("highlight", "third", "output"), ".+x", strict=True)
+    for (name, pair), axes, (colour, marker) in zip(runs.items(), panels, looks, strict=False):
+        ours, theirs = (np.asarray(losses, float) for losses in pair)
+        if ours.shape != theirs.shape or ours.ndim != 1:
+            raise ShapeError(
+                f"{name}: losses of shapes {ours.shape} and {theirs.shape} cannot lie side by side"
+            )
+        batches = np.arange(1, len(ours) + 1)
+        axes.plot(batches, ours, "-", color=COLOURS["input"], linewidth=4, label=WORDS["ours"])
+        axes.plot(batches, theirs, "--", color=COLOURS["ink"], linewidth=1.2, label=WORDS["theirs"])
+        axes.set(ylabel=WORDS["loss"], ylim=(0, None), title=name)
+        apart = np.abs(ours - theirs)
+        seen = apart > 0  # none has no place on a logarithmic scale
+        below.semilogy(batches[seen], apart[seen], marker, color=COLOURS[colour], label=name)
+    panels[0].legend()
+    below.set(xlabel=WORDS["batch"], ylabel=WORDS["apart"], ylim=(1e-9, 10))
+    below.legend(loc="upper left", ncols=2)
     return figure
 
 
@@ -419,6 +425,8 @@ def learned_filters(before: ArrayLike, after: ArrayLike) -> Figure:
 def answers(image: ArrayLike, kernel: ArrayLike, maps: ArrayLike) -> Figure:
     """Draw an image, every kernel of a first layer, and below it the map that it makes of the image.
 
+    The kernels share one scale; each map runs from 0 (black) to its own largest value (white).
+
     Args:
         image: (height, width), kernel: (height, width, 1, filters), maps: (height, width, filters).
     """
@@ -435,7 +443,8 @@ def answers(image: ArrayLike, kernel: ArrayLike, maps: ArrayLike) -> Figure:
     picture(panels[1, 0], shown, (0, float(shown.max()) or 1.0))
     for index in range(count):
         kernel_picture(panels[0, index + 1], weights[:, :, 0, index], float(np.abs(weights).max()))
-        picture(panels[1, index + 1], found[..., index], (0, float(found.max()) or 1.0))
+        map_ = found[..., index]
+        picture(panels[1, index + 1], map_, (0, float(map_.max()) or 1.0))
     return figure
 
 
