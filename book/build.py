@@ -43,7 +43,8 @@ _COMPLAINT = re.compile(r"\b(WARNING|ERROR|CRITICAL)\b:? ")
 #: Complaints about references to chapters that a preview leaves out.
 _ELSEWHERE = re.compile(
     r"undefined label|'myst' cross-reference target not found|unknown document|could not find bibtex key"
-    r"|term not in glossary|reference target not found|\[(ref\.\w+|myst\.xref_missing)\]|Failed to create a cross reference"
+    r"|term not in glossary|reference target not found"
+    r"|\[(ref\.\w+|myst\.xref_missing)\]|Failed to create a cross reference"
 )
 
 
