@@ -407,8 +407,41 @@ def _side(field: Sequence[ReceptiveField | None]) -> str:
     return by(sizes)
 
 
+def spread(windows: Sequence[Window]) -> float:
+    """The width of the effective receptive field that a stack of random layers starts with.
+
+    Every tap of a layer takes an equal share of the gradient's square, and layers behind one another add up
+    like dice: each adds (D·j)²·(F² - 1)/12 to the variance, j being the jump of its inputs.
+
+    W. Luo, Y. Li, R. Urtasun and R. Zemel, *Understanding the effective receptive field in deep convolutional
+    neural networks*, NIPS 2016 (arXiv:1701.04128).
+
+    Args:
+        windows: from the inputs on, along one axis.
+
+    Returns:
+        the standard deviation of the gradient's square, in inputs.
+
+    >>> [round(spread([Window(3)] * depth), 3) for depth in (6, 24)]
+    [2.0, 4.0]
+    """
+    variance, jump = 0.0, 1
+    for window in windows:
+        kernel, stride, dilation = (
+            as_int(value, name)
+            for value, name in zip(
+                (window.kernel_size, window.strides, window.dilation_rate),
+                ("kernel_size", "strides", "dilation_rate"),
+                strict=True,
+            )
+        )
+        variance += (dilation * jump) ** 2 * (kernel**2 - 1) / 12
+        jump *= stride
+    return variance**0.5
+
+
 @styled
-def gradient_maps(energies: Mapping[int, NDArray], spread: float) -> Figure:
+def gradient_maps(energies: Mapping[int, NDArray], window: Window) -> Figure:
     """How much of the gradient of one output falls on each input, for stacks of several depths.
 
     Above, each map fills its receptive field; below, the same along one axis, drawn over places from 0 to 1,
@@ -417,8 +450,7 @@ def gradient_maps(energies: Mapping[int, NDArray], spread: float) -> Figure:
     Args:
         energies: for each number of layers an array (side, side): the mean square of the gradient, of which
             side is the receptive field.
-        spread: the standard deviation, in inputs, that one layer adds by itself: after n layers it is
-            √n times as large.
+        window: of each layer; :func:`spread` tells the width of the bell.
 
     Raises:
         SizeError: there is no map.
@@ -450,7 +482,7 @@ def gradient_maps(energies: Mapping[int, NDArray], spread: float) -> Figure:
             label=f"{layers} {WORDS['layers']}",
         )
         fine = np.linspace(0, 1, 201)
-        sigma = spread * layers**0.5 / side
+        sigma = spread([window] * layers) / side
         bell = np.exp(-0.5 * ((fine - 0.5) / sigma) ** 2) / (sigma * (2 * np.pi) ** 0.5)
         axes.fill_between(fine, bell, color=COLOURS[colour], alpha=0.13, linewidth=0, gid="bell")
     axes.set(xlabel=WORDS["place"], ylabel=WORDS["share"], xlim=(0, 1), ylim=(0, None))

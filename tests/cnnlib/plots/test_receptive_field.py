@@ -62,7 +62,7 @@ FIGURES = {
     "one cone": lambda: plots.cones({"plain": STACKS["plain"]}, 9),
     "growth": lambda: plots.growth(STACKS),
     "frames": lambda: plots.frames(PICTURE, network(), {"conv": "first", "pool": "second"}, [0, 4]),
-    "gradients": lambda: plots.gradient_maps(energies(), spread=0.8),
+    "gradients": lambda: plots.gradient_maps(energies(), Window(3)),
     "channels": lambda: plots.channels(MAPS, dead=[2, 7]),
     "silent": lambda: plots.channels(np.zeros((4, 4, 1)), dead=[0]),
 }
@@ -196,7 +196,7 @@ def test_frames_stand_where_the_outputs_look() -> None:
 
 def test_gradient_maps_show_each_map_and_bells_of_area_one() -> None:
     given = energies()
-    figure = plots.gradient_maps(given, spread=0.8)
+    figure = plots.gradient_maps(given, Window(3))
     *maps, chart = figure.axes
     for axes, energy in zip(maps, given.values(), strict=True):
         np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), energy / energy.max())
@@ -208,8 +208,18 @@ def test_gradient_maps_show_each_map_and_bells_of_area_one() -> None:
         outline = bell.get_paths()[0].vertices
         peak = outline[outline[:, 1].argmax()]
         assert peak[0] == pytest.approx(0.5)
-        sigma = 0.8 * layers**0.5 / len(energy)
+        sigma = plots.spread([Window(3)] * layers) / len(energy)
         assert peak[1] == pytest.approx(1 / (sigma * np.sqrt(2 * np.pi)))
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_the_spread_is_that_of_all_paths(name: str) -> None:
+    stack, places = STACKS[name], np.zeros(1)
+    for depth, window in enumerate(stack):
+        jump = receptive_field(stack[:depth]).stride
+        taps = np.arange(window.kernel_size) * window.dilation_rate * jump
+        places = np.add.outer(places, taps).ravel()
+    assert plots.spread(stack) == pytest.approx(places.std())
 
 
 def test_channels_cross_out_the_dead_ones_alone() -> None:
@@ -238,8 +248,8 @@ def test_channels_cross_out_the_dead_ones_alone() -> None:
         (lambda: plots.frames(PICTURE, network(), {"conv": "c"}, []), SizeError, "places is empty"),
         (lambda: plots.frames(PICTURE, network(), {"cov": "c"}, [0]), ShapeError, "no layer is called 'cov'"),
         (lambda: plots.frames(PICTURE, network(), {"flat": "f"}, [0]), SizeError, "sees everything"),
-        (lambda: plots.gradient_maps({}, 1), SizeError, "energies is empty"),
-        (lambda: plots.gradient_maps({1: np.ones((3, 4))}, 1), ShapeError, r"shape \(3, 4\)"),
+        (lambda: plots.gradient_maps({}, Window(3)), SizeError, "energies is empty"),
+        (lambda: plots.gradient_maps({1: np.ones((3, 4))}, Window(3)), ShapeError, r"shape \(3, 4\)"),
         (lambda: plots.channels(PICTURE, []), ShapeError, "are not"),
     ],
 )
