@@ -56,6 +56,8 @@ def execute(chapters: Iterable[Path], cache_folder: Path, say: Say) -> int:
     pending = [(path, notebook) for path in chapters if not _cached(cache, notebook := read(path))]
     if not pending:
         return 0
+    # One thread for each product: several notebooks run at once, and small products wait for one another.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     say(f"running {len(pending)} notebook{'s' * (len(pending) > 1)}, {JOBS} at a time")
     failures = []
     for path, notebook, seconds, trouble in _wait_for(_run_all(pending, say)):
