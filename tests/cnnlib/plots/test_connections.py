@@ -70,7 +70,7 @@ def test_a_figure_can_be_read_and_nothing_leaves_it(name: str) -> None:
 
 
 @given(arrays(int, (3, 3, 2), elements=st.integers(-9, 9)))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_scores_are_the_sums_of_picture_times_template(numbers: np.ndarray) -> None:
     picture, template = numbers[..., 0], numbers[..., 1]
     (axes,) = plots.scores(picture, {"one": template, "self": picture}).axes
@@ -120,6 +120,7 @@ def test_correlation_refuses_what_has_no_pairs() -> None:
         plots.neighbour_correlation(np.zeros((4, 4, 3)), 1)
 
 
+@pytest.mark.slow
 def test_neighbours_in_photographs_are_alike_and_shuffled_ones_are_not() -> None:
     for name in ("camera", "cat", "gravel"):
         grey = to_floats(photograph(name, grey=True))
@@ -143,6 +144,7 @@ def test_distances_are_those_of_every_pair() -> None:
             assert row[index] == pytest.approx(np.linalg.norm(moved - DIGITS[index]))
 
 
+@pytest.mark.slow
 def test_digits_shifted_by_two_pixels_are_farther_than_another_digit() -> None:
     images, labels = handwritten_digits()
     found = plots.shift_distances(to_floats(images)[::10], labels[::10], [1, 2, 4])
