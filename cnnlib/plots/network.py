@@ -75,6 +75,8 @@ KINDS = {"Input": "input", "Max": "second", "Average": "second", "L2": "second",
 
 #: Inches that a letter takes, and the gap between what is drawn.
 LETTER, GAP = 0.087, 0.14
+#: Small networks beside one another: the inches between them if there is room, and the narrowest drawing.
+APART, NARROW = 0.6, 4.4
 #: The gap between two columns of boxes, in widths of a box.
 BETWEEN = 0.12
 #: The part of a drawing of volumes that the volumes take, in inches; the rest is text.
@@ -407,8 +409,10 @@ def side_by_side(models: Mapping[str, Model]) -> Figure:
         )
         if need > plan.unit:
             raise SizeError(f"{title} does not fit: {len(models)} networks beside one another are too many")
-    figure, axes = page(max(plan.height for plan in plans.values()) + LINE + 0.15)
-    spare = (WIDTH - 0.1 - sum(plan.width for plan in plans.values())) / len(plans)
+    needed = sum(plan.width for plan in plans.values())
+    width = min(max(needed + 0.1 + APART * len(plans), NARROW), WIDTH)
+    figure, axes = page(max(plan.height for plan in plans.values()) + LINE + 0.15, width)
+    spare = (width - 0.1 - needed) / len(plans)
     left = 0.05 + spare / 2
     for title, plan in plans.items():
         axes.text(left + plan.width / 2, 0.05 + LINE / 2, title, ha="center", va="center", weight="bold")
