@@ -196,7 +196,7 @@ def gradient_norms(norms: Mapping[str, Sequence[float]]) -> Figure:
     for (name, values), style in zip(norms.items(), STYLES, strict=False):
         axes.plot(range(1, len(values) + 1), values, style, label=name)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: number(value))
+    axes.yaxis.set_major_formatter(lambda value, _: _power(value))
     axes.legend()
     return figure
 
@@ -217,6 +217,15 @@ def losses(histories: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
+def _power(value: float) -> str:
+    """A power of ten beside an axis.
+
+    >>> _power(0.01), _power(1e-6)
+    ('0.01', '1e−6')
+    """
+    return number(value) if value >= 1e-3 else f"1e{number(round(math.log10(value)))}"
+
+
 def _chart(lines: Mapping[str, Sequence[float]], across: str, up: str) -> tuple[Figure, Axes]:
     if not 0 < len(lines) <= len(STYLES):
         raise SizeError(f"{len(lines)} lines cannot be told apart; give 1 to {len(STYLES)}")
@@ -233,8 +242,7 @@ def _chart(lines: Mapping[str, Sequence[float]], across: str, up: str) -> tuple[
 _SIDES = {
     "AlexNet": "left",
     "VGG-16": "below",
-    "GoogLeNet": "left",
-    "ResNet-18": "right",
+    "GoogLeNet": "below",
     "ResNet-34": "right",
 }
 
@@ -309,7 +317,9 @@ def guesses(pictures: Mapping[str, ArrayLike], found: Mapping[str, Sequence[Gues
         axes.text(0.03, top + LINE / 2, title, va="center", size=11, weight="bold")
         height = step * len(pictures)
         place = (0.03 / 5.6, 1 - (top + LINE + 0.02 + _SQUARE) / height, _SQUARE / 5.6, _SQUARE / height)
-        picture(figure.add_axes(place), values)
+        frame = figure.add_axes(place)
+        picture(frame, values)
+        frame.spines[:].set(visible=True, linewidth=0.7)  # a white picture is still seen
         _bars(axes, found[title], top + LINE + 0.02)
     return figure
 

@@ -12,6 +12,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from cnnlib import architectures
 from cnnlib.architectures.imagenet import Guess
@@ -162,8 +163,12 @@ def test_the_names_of_the_networks_do_not_cover_one_another() -> None:
     figure.draw_without_rendering()
     notes = [text for text in figure.axes[0].texts if text.get_text()]
     extents = [text.get_window_extent() for text in notes]
+    for disc in (c for c in figure.axes[0].collections if isinstance(c, PathCollection)):
+        (middle,) = figure.axes[0].transData.transform(disc.get_offsets())
+        radius = np.sqrt(disc.get_sizes()[0] / np.pi) * figure.dpi / 72
+        extents.append(Bbox([middle - 0.7 * radius, middle + 0.7 * radius]))
     for place, one in enumerate(extents):
-        for two in extents[:place]:
+        for two in extents[: min(place, len(notes))]:
             assert (
                 min(one.x1, two.x1) - max(one.x0, two.x0) < 1 or min(one.y1, two.y1) - max(one.y0, two.y0) < 1
             )
