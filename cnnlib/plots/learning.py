@@ -262,14 +262,14 @@ def plane_back(gradient: ArrayLike, kernel: ArrayLike, place: tuple[int, int] = 
     gap = 1.1
     second = columns + gap
     third = second + width + gap
-    figure, axes = canvas(-0.3, third + back.shape[1] + 0.3, -1.0, rows + 0.4)
+    middle = rows / 2
+    top = middle - back.shape[0] / 2
+    figure, axes = canvas(-0.3, third + back.shape[1] + 0.3, min(-1.0, top - 1.6), rows + 0.4)
     inside = np.zeros(framed.shape, bool)
     inside[height - 1 : rows - height + 1, width - 1 : columns - width + 1] = True
     grid(axes, np.where(inside, np.nan, framed), 0, 0, "padding", hatch="///")
     grid(axes, slopes, width - 1, height - 1, "highlight", facecolor=_tint("highlight"))
-    middle = rows / 2
     grid(axes, turned, second, middle - height / 2, "kernel")
-    top = middle - back.shape[0] / 2
     grid(axes, back, third, top, "output")
     outline(axes, place[1], place[0], width, height)
     outline(axes, third + place[1], top + place[0], 1, 1)
@@ -372,7 +372,7 @@ def side_by_side(runs: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
         seen = apart > 0  # none has no place on a logarithmic scale
         below.semilogy(batches[seen], apart[seen], marker, color=COLOURS[colour], label=name)
     panels[0].legend()
-    below.set(xlabel=WORDS["batch"], ylabel=WORDS["apart"], ylim=(1e-9, 10))
+    below.set(xlabel=WORDS["batch"], ylabel=WORDS["apart"], ylim=(1e-9, 1e3))
     below.legend(loc="upper left", ncols=2)
     return figure
 
