@@ -65,10 +65,13 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> Non
     from jupyter_cache import get_cache
 
     _, notebook = get_cache(cache_folder).merge_match_into_notebook(read(chapter))
+    number = re.match(r"(\d\d)-", chapter.name)
     cells = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = to_markdown(cell.source, known)
+            if number and not cells:  # as the site numbers its pages
+                cell.source = re.sub(r"^# ", f"# {int(number[1])} · ", cell.source, count=1)
             cell.metadata = nbformat.NotebookNode()
             if cell.source:
                 cells.append(cell)
