@@ -18,8 +18,8 @@ from book.build import ROOT
 SOURCES = ROOT / "chapters"
 KNOWN = reference.chapters(SOURCES)
 DESCRIBED = reference.documented(SOURCES)
-#: What stays out of the reference: the plumbing of figures and of assignments.
-ELSEWHERE = ("cnnlib.plots", "cnnlib.exercises")
+#: What stays out of the reference: the plumbing of figures, of assignments and of explorers.
+ELSEWHERE = ("cnnlib.plots", "cnnlib.exercises", "cnnlib.explorers")
 
 
 def public(module: str) -> list[str]:
