@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.connections import Equivariance, shift
@@ -304,6 +305,7 @@ def growth(ways: Mapping[str, Sequence[Window]]) -> Figure:
         sizes: list[Any] = [receptive_field(list(stack)[:depth]).size for depth in range(len(stack) + 1)]
         axes.plot(sizes, color=COLOURS[colour], linestyle=dash, marker=marker, markersize=5, label=name)
     axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_locator(LogLocator(2, numticks=24))  # every doubling
     axes.yaxis.set_major_formatter("{x:.0f}")
     axes.set(xlabel=WORDS["layers"], ylabel=WORDS["size"])
     figure.legend(loc="outside upper left")
