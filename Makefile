@@ -25,7 +25,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 # One thread for each product: many small ones on several threads wait for each other.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help course test check lint book release rehearse grade serve lab bench fuzz lock format picture browser clean environment
+.PHONY: help course test check lint book pdf release rehearse grade serve lab bench fuzz lock format picture browser clean environment
 
 ##@ The course
 course: environment ## build the website, release the exercises, grade the rehearsal class; say where all lies
@@ -43,6 +43,9 @@ course: environment ## build the website, release the exercises, grade the rehea
 
 book: environment ## build the website into build/site, executing what changed
 	@$(RUN) -m book.build
+
+pdf: environment ## print the whole book into build/book.pdf (needs Chromium: make browser)
+	@$(RUN) -m book.pdf
 
 serve: book ## show the website at http://localhost:8000 (another port: PORT=8080)
 	@echo "The book is at http://localhost:$(PORT) (end with Ctrl-C)"
