@@ -1,0 +1,14 @@
+"""Drawings that answer: each is an object that a page or a notebook shows, and that the reader takes in hand.
+
+An explorer is made from numbers, as a chapter's example is. It shows the same in the book, in JupyterLab and
+in print: HTML with SVG and a small script, which asks nothing of any server; a picture where there is no
+HTML; a sentence where there is no picture. Without JavaScript the first step stays visible.
+
+>>> explorer = ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1], padding=1)
+>>> explorer
+Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is −1, output 0.
+"""
+
+from cnnlib.explorers.microscope import ConvolutionMicroscope
+
+__all__ = ["ConvolutionMicroscope"]

@@ -1,0 +1,84 @@
+// What the scripts of all explorers share; `data` is what Python hands over.
+const { id, words } = data;
+const root = document.getElementById(id);
+const region = (name) => root.querySelector(`[data-r="${name}"]`);
+const control = (name) => root.querySelector(`[data-c="${name}"]`);
+const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+// Three decimals and a true minus sign: cnnlib.explorers.base.number.
+const number = (value) => String(Math.floor(value * 1000 + 0.5) / 1000).replace("-", "−");
+const factor = (value) => (number(value)[0] === "−" ? `(${number(value)})` : number(value));
+const listed = (rows) => rows.map((row) => row.map(number).join(", ")).join("; ");
+const products = (window, weights, total) =>
+  window.flatMap((row, i) => row.map((x, j) => `${factor(weights[i][j])}·${factor(x)}`)).join(" + ") + ` = ${number(total)}`;
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+const range = (count) => [...Array(count).keys()];
+// Write into the page only what changed: a screen reader speaks of every change.
+const write = (parts) => {
+  for (const [name, content] of Object.entries(parts)) {
+    const part = region(name);
+    if (part.written !== content) part.innerHTML = part.written = content;
+  }
+};
+// The part of the address behind # that is this explorer's.
+const linked = () => {
+  const hash = location.hash.slice(1);
+  return hash.startsWith(id + "?") ? new URLSearchParams(hash.slice(id.length + 1)) : null;
+};
+let writing;
+// JupyterLab keeps its own affairs in the address.
+const inBook = !document.querySelector(".jp-LabShell,.jp-Notebook");
+const link = (state) => {
+  const hash = `#${id}?${new URLSearchParams(state)}`;
+  const anchor = control("link");
+  if (anchor) anchor.href = hash;
+  clearTimeout(writing);
+  writing = setTimeout(() => inBook && history.replaceState(history.state, "", hash), 250);
+};
+const followLinks = (take) => {
+  const arrive = () => {
+    const found = linked();
+    if (!found) return;
+    take(found);
+    root.scrollIntoView({ block: "nearest" });
+  };
+  addEventListener("hashchange", () => root.isConnected && arrive());
+  arrive();
+};
+// The pointer moves something over one of the drawings that `find` knows; `move` gets units of the drawing.
+const GRIP = "[data-grip],.fr";
+const draggable = (area, find, start, move) => {
+  let held = null, moved = false;
+  const spot = (drawing, event) => {
+    const box = drawing.getBoundingClientRect(), [left, top, width, height] = drawing.viewBox?.baseVal
+      ? [drawing.viewBox.baseVal.x, drawing.viewBox.baseVal.y, drawing.viewBox.baseVal.width, drawing.viewBox.baseVal.height]
+      : [0, 0, drawing.width, drawing.height];
+    return [left + ((event.clientX - box.left) / box.width) * width, top + ((event.clientY - box.top) / box.height) * height];
+  };
+  area.addEventListener("pointerdown", (event) => {
+    const name = find(event.target);
+    if (!name || event.button) return;
+    moved = false;
+    // A finger beside the window scrolls the page.
+    if (event.pointerType !== "mouse" && !event.target.closest(GRIP)) return;
+    const drawing = area.querySelector(`[data-p="${name}"]`);
+    held = { name, grip: start(name, ...spot(drawing, event)) };
+    area.setPointerCapture(event.pointerId);
+    event.preventDefault();
+    area.focus({ preventScroll: true });
+  });
+  area.addEventListener("pointermove", (event) => {
+    if (!held) return;
+    moved = true;
+    move(held.name, ...spot(area.querySelector(`[data-p="${held.name}"]`), event), held.grip);
+  });
+  // A finger on the window does not scroll.
+  area.addEventListener("touchstart", (event) => event.target.closest(GRIP) && event.preventDefault(), { passive: false });
+  for (const end of ["pointerup", "pointercancel"])
+    area.addEventListener(end, () => { held = null; });
+  area.addEventListener("click", (event) => {
+    const target = document.elementFromPoint(event.clientX, event.clientY);
+    const name = target && area.contains(target) && find(target);
+    if (!name || moved) return;
+    move(name, ...spot(area.querySelector(`[data-p="${name}"]`), event), null);
+  });
+};

@@ -1,0 +1,469 @@
+"""The convolution microscope: one input, one kernel, one window at a time. Chapters 2, 4, 6, 9 and 10.
+
+Its numbers are those of :func:`cnnlib.conv` and :func:`cnnlib.conv_transpose`; its script repeats their
+rules, and a test holds the two together in a browser, over hundreds of configurations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnlib.convolution import conv
+from cnnlib.errors import ShapeError, SizeError
+from cnnlib.explorers.base import (
+    Explorer,
+    as_name,
+    button,
+    choice,
+    factor,
+    field,
+    listed,
+    number,
+    products,
+    region,
+)
+from cnnlib.padding import PAD_MODES, as_array, pad
+from cnnlib.sizes import (
+    PADDING_MODES,
+    as_int,
+    as_number,
+    dropped_inputs,
+    effective_kernel_size,
+    output_size,
+    padding_amounts,
+    shown,
+    transposed_crop,
+    transposed_size,
+)
+from cnnlib.upsampling import conv_transpose
+
+#: The words that a reader sees, in Python and in the script; a translation replaces the values.
+WORDS = {
+    "title": "Convolution microscope",
+    "input": "input",
+    "padded": "padded input",
+    "kernel": "kernel",
+    "output": "output",
+    "cut": "output; dashed cells are cut off",
+    "so_far": "output so far",
+    "help": "Drag the orange window, or use the arrow keys here.",
+    "back": "Back",
+    "forward": "Forward",
+    "play": "Play",
+    "pause": "Pause",
+    "reset": "Reset",
+    "link": "Link to this step",
+    "row": "row",
+    "column": "column",
+    "place": "place",
+    "rows": "rows",
+    "columns": "columns",
+    "size": "size",
+    "settings": "Change the example",
+    "inputs": "input values",
+    "weights": "kernel weights",
+    "stride": "stride",
+    "dilation": "dilation",
+    "padding": "padding",
+    "amount": "a number",
+    "each_side": "on each side",
+    "pad_mode": "padded with",
+    "pad_value": "the value",
+    "constant": "a value",
+    "edge": "edge",
+    "reflect": "reflect",
+    "circular": "circular",
+    "transposed": "transposed",
+    "covers": "Step {step} of {steps}: the window covers {values} (padding: {count} of {taps}). "
+    "Its weighted sum is {sum}, output {index}.",
+    "stamps": "Step {step} of {steps}: input {index} is {value}. Times each weight it gives {values}, "
+    "which is added to the outputs in the window (cut off: {count} of {taps}).",
+    "fact": "{axis}: ⌊({n} + {before} + {after} − {f}) / {s}⌋ + 1 = {out}, "
+    "from N = {n}, padding {before} + {after}, F = {f}, S = {s}. Dropped at the end: {dropped}.",
+    "transposed_fact": "{axis}: ({n} − 1)·{s} + {f} − {before} − {after} = {out}, "
+    "from N = {n}, S = {s}, F = {f}, cut off {before} + {after}.",
+    "spread": "F is {k} weights at distance {d}: {d}·({k} − 1) + 1 = {f}.",
+    # What the library raises, said by the script:
+    "whole": "{name} must be a whole number of at least {least}, not {value}",
+    "unfit": "axis {axis}: kernel {k}{spread} does not fit into input {n}{padded}; "
+    "pad by at least {lacking} on each side{smaller}",
+    "unfit_spread": " spread over {f} by dilation {d}",
+    "unfit_padded": " with padding {before} + {after}",
+    "unfit_smaller": " or use a kernel of at most {largest}",
+    "nothing": "axis {axis}: {n} input(s) with kernel {k}, stride {s} and dilation {d} cover "
+    "{cover} output(s), of which padding cuts off {before} + {after}; "
+    "pad by less, or take at least {more} more input(s)",
+    "ragged": "{name} is ragged: its rows differ in length; make them equally long",
+    "empty": "{name} is empty; give at least one number",
+    "no_number": "{name} must be a number of at least {least} and below {below}, not {value}",
+    "too_many": "axis {axis}: {cells} cells are more than the microscope shows; use at most {most}",
+}
+
+#: The most cells along an axis that are drawn, padding included: of a row, and of a picture.
+MOST = (24, 14)
+#: Numbers lie between minus this and this, so that they fit their cells.
+LARGEST = 10_000.0
+#: The side of a cell, in the units of the drawing.
+CELL = 40
+
+
+class _Axis(NamedTuple):
+    """One axis: what goes in, what comes out, and what is put around (or cut off) before and after."""
+
+    n: int
+    k: int
+    s: int
+    d: int
+    f: int
+    before: int
+    after: int
+    out: int
+    dropped: int
+
+
+class ConvolutionMicroscope(Explorer):
+    """A convolution of one small input by one kernel, which the reader steps through and changes.
+
+    Args:
+        inputs: array (m,) or (height, width).
+        kernel: array of the same rank.
+        stride, dilation: one number for all axes.
+        padding: ``valid``, ``same``, ``full``, ``causal``, or a number for each side.
+        pad_mode, pad_value: what is put around the edge; see :func:`cnnlib.padding.pad`.
+        transposed: spread every input over a window of outputs instead; see :func:`cnnlib.conv_transpose`.
+        place: the step to start at, counted from 0.
+        name: what links call this explorer; letters, digits and hyphens.
+
+    Raises:
+        ShapeError: ranks clash, or are neither 1 nor 2.
+        SizeError: the kernel does not fit, or there is more than can be drawn.
+
+    >>> print(ConvolutionMicroscope([3, 1, 4, 1, 5, 9], [1, 2], stride=2, place=1))
+    Step 2 of 3: the window covers 4, 1 (padding: 0 of 2). Its weighted sum is 6, output 1.
+    """
+
+    script = "microscope"
+    words = WORDS
+
+    def __init__(
+        self,
+        inputs: ArrayLike,
+        kernel: ArrayLike,
+        *,
+        stride: int = 1,
+        padding: str | int = "valid",
+        pad_mode: str = "constant",
+        pad_value: float = 0,
+        dilation: int = 1,
+        transposed: bool = False,
+        place: int = 0,
+        name: str | None = None,
+    ) -> None:
+        self.inputs, self.kernel = _numbers(inputs, "inputs"), _numbers(kernel, "kernel")
+        if self.inputs.ndim != self.kernel.ndim:
+            raise ShapeError(
+                f"inputs of shape {self.inputs.shape} and a kernel of shape {self.kernel.shape} "
+                "must have the same number of axes"
+            )
+        self.stride, self.dilation = as_int(stride, "stride"), as_int(dilation, "dilation")
+        self.padding = padding if isinstance(padding, str) else as_int(padding, "padding", minimum=0)
+        if not isinstance(pad_mode, str) or pad_mode not in PAD_MODES:
+            raise SizeError(f"padding mode {shown(pad_mode)} is unknown; use one of {', '.join(PAD_MODES)}")
+        self.pad_mode, self.pad_value = pad_mode, as_number(pad_value, "pad_value", -LARGEST, LARGEST)
+        self.transposed, self.name = bool(transposed), as_name(name)
+        self._axes = [self._axis(axis) for axis in range(self.inputs.ndim)]
+        self._check_drawn()
+        self.place = as_int(place, "place", minimum=0)
+        if self.place >= self.steps:
+            raise SizeError(f"place {place} is none of the {self.steps} steps; use one below {self.steps}")
+
+    def _axis(self, axis: int) -> _Axis:
+        """The sizes along one axis, or what is wrong with them."""
+        n, k = self.inputs.shape[axis], self.kernel.shape[axis]
+        f = effective_kernel_size(k, self.dilation)
+        try:
+            if self.transposed:
+                before, after = transposed_crop(k, self.stride, self.padding, dilation=self.dilation)
+                out, dropped = transposed_size(n, k, self.stride, self.padding, dilation=self.dilation), 0
+            else:
+                before, after = padding_amounts(n, k, self.stride, self.padding, self.dilation)
+                out = output_size(n, k, self.stride, self.padding, self.dilation)
+                dropped = dropped_inputs(n, k, self.stride, self.padding, self.dilation)
+        except SizeError as error:
+            raise SizeError(f"axis {axis}: {error}") from None
+        return _Axis(n, k, self.stride, self.dilation, f, before, after, out, dropped)
+
+    def _check_drawn(self) -> None:
+        most = MOST[self.inputs.ndim - 1]
+        for axis, (n, _, _, _, _, before, after, out, _) in enumerate(self._axes):
+            cells = out + before + max(after, 0) if self.transposed else n + before + after
+            if cells > most:
+                raise SizeError(WORDS["too_many"].format(axis=axis, cells=cells, most=most))
+
+    @property
+    def steps(self) -> int:
+        """How many places the window has; transposed, one for each input."""
+        return int(np.prod([a.n if self.transposed else a.out for a in self._axes]))
+
+    @property
+    def outputs(self) -> NDArray[np.floating]:
+        """What all steps together give, (m,) or (height, width): computed by the library's operators."""
+        x, k = self.inputs[None, ..., None], self.kernel[..., None, None]
+        if self.transposed:
+            return conv_transpose(x, k, self.stride, self.padding, dilation_rate=self.dilation)[0, ..., 0]
+        around: dict[str, Any] = {"pad_mode": self.pad_mode, "pad_value": self.pad_value}
+        return conv(x, k, self.stride, self.padding, self.dilation, **around)[0, ..., 0]
+
+    def __repr__(self) -> str:
+        return self._regions()["say"]
+
+    # --- one step, as the script writes it -----------------------------------------------------------------
+
+    def _two_axes(self) -> tuple[_Axis, _Axis]:
+        """A row is drawn as a picture of one row."""
+        only = _Axis(1, 1, 1, 1, 1, 0, 0, 1, 0)
+        return (only, self._axes[0]) if self.inputs.ndim == 1 else (self._axes[0], self._axes[1])
+
+    def _regions(self, place: int | None = None) -> dict[str, str]:
+        """The HTML of each part at a place: ``panels``, ``sum``, ``say`` and ``facts``."""
+        at = self.place if place is None else place
+        step = self._stamp(at) if self.transposed else self._window(at)
+        return step | {"facts": self._facts()}
+
+    def _index(self, at: int, columns: int) -> str:
+        return str(at) if self.inputs.ndim == 1 else f"({at // columns}, {at % columns})"
+
+    def _window(self, at: int) -> dict[str, str]:
+        down, across = self._two_axes()
+        amounts = [(a.before, a.after) for a in (down, across)]
+        inputs, weights = np.atleast_2d(self.inputs), np.atleast_2d(self.kernel)
+        padded = pad(inputs[None, ..., None], amounts, self.pad_mode, self.pad_value)[0, ..., 0]
+        outputs = np.atleast_2d(self.outputs)
+        top, left = at // across.out * down.s, at % across.out * across.s
+        window = padded[top : top + down.f : down.d, left : left + across.f : across.d]
+        inside = np.pad(np.ones(inputs.shape), amounts)
+        count = int((1 - inside)[top : top + down.f : down.d, left : left + across.f : across.d].sum())
+        reached = [size - a.dropped for size, a in zip(padded.shape, (down, across), strict=True)]
+
+        cells = []
+        for (i, j), value in np.ndenumerate(padded):
+            y, x = i - top, j - left
+            covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
+            kind = "now" if covered else "in" if inside[i, j] else "pd"
+            edge = "" if inside[i, j] else " da"
+            weight = weights[y // down.d, x // across.d] if covered else None
+            lost = i >= reached[0] or j >= reached[1]
+            cells.append(_cell(i, j, value, kind + edge, weight, lost))
+        around = any(map(any, amounts))
+        panels = _panel(
+            "win", WORDS["padded" if around else "input"], padded, cells, (top, left, down.f, across.f)
+        )
+        panels += _panel(
+            "k", WORDS["kernel"], weights, [_cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
+        )
+        results = [
+            _cell(i, j, v, "out" if i * across.out + j <= at else "no")
+            for (i, j), v in np.ndenumerate(outputs)
+        ]
+        row, column = at // across.out, at % across.out
+        panels += _panel("pl", WORDS["output"], outputs, results, (row, column, 1, 1))
+        total = outputs[row, column]
+        say = WORDS["covers"].format(
+            step=at + 1, steps=self.steps, values=listed(window), count=count, taps=weights.size,
+            sum=number(total), index=self._index(at, across.out),
+        )  # fmt: skip
+        return {"panels": panels, "sum": products(window, weights, total), "say": say}
+
+    def _stamp(self, at: int) -> dict[str, str]:
+        down, across = self._two_axes()
+        inputs, weights = np.atleast_2d(self.inputs), np.atleast_2d(self.kernel)
+        row, column = at // across.n, at % across.n
+        value = inputs[row, column]
+        top, left = row * down.s, column * across.s
+        # What the steps until now have added up to, before anything is cut off.
+        begun = np.where(np.arange(inputs.size).reshape(inputs.shape) <= at, inputs, 0)
+        whole = conv_transpose(
+            begun[None, ..., None], weights[..., None, None], (down.s, across.s), 0, 0, (down.d, across.d)
+        )[0, ..., 0]
+        whole = np.pad(whole, [(0, max(-a.after, 0)) for a in (down, across)])
+        kept = [range(a.before, a.before + a.out) for a in (down, across)]
+
+        cells, count = [], 0
+        for (i, j), total in np.ndenumerate(whole):
+            y, x = i - top, j - left
+            covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
+            stays = i in kept[0] and j in kept[1]
+            count += covered and not stays
+            kind = "now" if covered else "out" if stays else "pd"
+            weight = weights[y // down.d, x // across.d] if covered else None
+            cells.append(_cell(i, j, total, kind + ("" if stays else " da"), weight))
+        panels = _plain_panel("pl", WORDS["input"], inputs, "in", (row, column, 1, 1))
+        panels += _panel(
+            "k", WORDS["kernel"], weights, [_cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
+        )
+        title = WORDS["cut" if whole.size > down.out * across.out else "so_far"]
+        panels += _panel("win", title, whole, cells, (top, left, down.f, across.f))
+        stamp = value * weights
+        say = WORDS["stamps"].format(
+            step=at + 1, steps=self.steps, index=self._index(at, across.n), value=number(value),
+            values=listed(stamp), count=count, taps=weights.size,
+        )  # fmt: skip
+        return {
+            "panels": panels,
+            "sum": f"{factor(value)}·({listed(weights)}) = ({listed(stamp)})",
+            "say": say,
+        }
+
+    def _facts(self) -> str:
+        names = ("size",) if self.inputs.ndim == 1 else ("rows", "columns")
+        template = WORDS["transposed_fact" if self.transposed else "fact"]
+        lines = []
+        for name, axis in zip(names, self._axes, strict=True):
+            values = axis._asdict() | {"axis": WORDS[name], "after": factor(axis.after)}
+            line = template.format(**values)
+            if axis.d > 1:
+                line += " " + WORDS["spread"].format(**values)
+            lines.append(f"<div>{line}</div>")
+        return "".join(lines)
+
+    # --- the whole -----------------------------------------------------------------------------------------
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "rank": self.inputs.ndim,
+            "most": MOST[self.inputs.ndim - 1],
+            "start": {
+                "inputs": np.atleast_2d(self.inputs).tolist(),
+                "kernel": np.atleast_2d(self.kernel).tolist(),
+                "stride": self.stride,
+                "dilation": self.dilation,
+                "padding": self.padding,
+                "pad_mode": self.pad_mode,
+                "pad_value": self.pad_value,
+                "transposed": self.transposed,
+                "at": self.place,
+            },
+        }
+
+    def _content(self) -> str:
+        parts = self._regions()
+        return (
+            region("panels", parts["panels"], tabindex="0", role="group", aria_label=WORDS["help"])
+            + region("sum", parts["sum"], "p")
+            + region("say", parts["say"], "p", role="status", aria_live="polite")
+            + region("error", "", "p", role="alert", hidden="")
+            + region("facts", parts["facts"])
+            + f'<div class="cx-controls" hidden>{self._controls()}</div>'
+        )
+
+    def _controls(self) -> str:
+        flat = self.inputs.ndim == 1
+        sliders = "" if flat else field("row", WORDS["row"], "0", "range", min=0, max=0)
+        sliders += field("column", WORDS["place" if flat else "column"], "0", "range", min=0, max=0)
+        steps = "".join(button(name, WORDS[name]) for name in ("back", "forward", "play", "reset"))
+        kind = "text" if flat else "textarea"
+        modes = {mode: mode for mode in PADDING_MODES} | {"amount": WORDS["amount"]}
+        numeric = not isinstance(self.padding, str)
+        fields = [
+            field("inputs", WORDS["inputs"], _written(self.inputs), kind, **_lines(self.inputs)),
+            field("kernel", WORDS["weights"], _written(self.kernel), kind, **_lines(self.kernel)),
+            field("stride", WORDS["stride"], str(self.stride), "number", min=1),
+            field("dilation", WORDS["dilation"], str(self.dilation), "number", min=1),
+            choice("padding", WORDS["padding"], modes, "amount" if numeric else str(self.padding)),
+            field("amount", WORDS["each_side"], str(self.padding) if numeric else "1", "number", min=0),
+            choice("pad_mode", WORDS["pad_mode"], {mode: WORDS[mode] for mode in PAD_MODES}, self.pad_mode),
+            field("pad_value", WORDS["pad_value"], _plain(self.pad_value), "number", step="any"),
+            field("transposed", WORDS["transposed"], "", "checkbox"),
+        ]
+        return (
+            f'<div class="cx-steps">{sliders}{steps}<a data-c="link" href="#">{WORDS["link"]}</a></div>'
+            f"<details><summary>{WORDS['settings']}</summary>"
+            f'<div class="cx-fields">{"".join(fields)}</div></details>'
+        )
+
+    def _figure(self) -> Any:
+        from cnnlib.plots.microscope import microscope
+
+        return microscope(
+            self.inputs,
+            self.kernel,
+            stride=self.stride,
+            padding=self.padding,
+            pad_mode=self.pad_mode,
+            pad_value=self.pad_value,
+            dilation=self.dilation,
+            transposed=self.transposed,
+            place=self.place,
+        )
+
+
+def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """One row or one picture of numbers that can be drawn."""
+    array = as_array(values, name)
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"{name} has shape {array.shape}; the microscope shows (m,) or (height, width)")
+    if array.size == 0:
+        raise SizeError(WORDS["empty"].format(name=name))
+    for value in array.ravel().tolist():
+        as_number(value, name, -LARGEST, LARGEST)
+    return array.astype(np.float64)
+
+
+def _cell(i: int, j: int, value: float, kind: str, weight: float | None = None, lost: bool = False) -> str:
+    """One cell: its square, its number, the weight that lies on it, and a stroke where no window comes."""
+    x, y, text = j * CELL, i * CELL, number(value)
+    small = " class=s" if len(text) > 4 else ""
+    parts = f'<rect class="{kind}" x={x} y={y} />'
+    if lost:
+        parts += f'<path class="lost" d="M{x} {y}l{CELL} {CELL}"/>'
+    parts += f"<text{small} x={x + 20} y={y + (18 if weight is not None else 26)}>{text}</text>"
+    if weight is not None:
+        parts += f"<text class=w x={x + 20} y={y + 35}>×{factor(weight)}</text>"
+    return parts
+
+
+def _panel(
+    name: str,
+    title: str,
+    values: NDArray,
+    cells: list[str],
+    frame: tuple[int, int, int, int] | None = None,
+) -> str:
+    """A titled drawing of cells; ``frame`` is (row, column, rows, columns) of the window in it."""
+    height, width = (size * CELL for size in values.shape)
+    around = ""
+    if frame is not None:
+        top, left, rows, columns = (size * CELL for size in frame)
+        around = f'<path class="fr" d="M{left} {top}h{columns}v{rows}h-{columns}z"/>'
+    return (
+        f"<div><div>{title}</div>"
+        f'<svg data-p={name} viewBox="-3 -3 {width + 6} {height + 6}" role="img" '
+        f'aria-label="{title}: {listed(values)}" style="width:{width + 6}px;min-width:{width * 17 // 20}px">'
+        f"{''.join(cells)}{around}</svg></div>"
+    )
+
+
+def _plain_panel(
+    name: str, title: str, values: NDArray, kind: str, frame: tuple[int, int, int, int] | None = None
+) -> str:
+    """A drawing whose cells are all of one kind."""
+    cells = [_cell(i, j, value, kind) for (i, j), value in np.ndenumerate(values)]
+    return _panel(name, title, values, cells, frame)
+
+
+def _plain(value: float) -> str:
+    """A number as a field holds it."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def _written(array: NDArray) -> str:
+    """Numbers as a reader types them: a line for each row."""
+    return "\n".join(" ".join(map(_plain, row)) for row in np.atleast_2d(array))
+
+
+def _lines(array: NDArray) -> dict[str, int]:
+    """How large the field for an array is."""
+    return {} if array.ndim == 1 else {"rows": len(array) + 1, "cols": 4 * array.shape[1]}

@@ -1,0 +1,466 @@
+"""The microscope: its numbers are the library's, in Python and, letter for letter, in the browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.signal import correlate2d
+
+from cnnlib.errors import CnnError, ShapeError, SizeError
+from cnnlib.explorers import ConvolutionMicroscope
+from cnnlib.explorers.microscope import WORDS
+from cnnlib.padding import PAD_MODES
+from cnnlib.sizes import PADDING_MODES
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "row": {"inputs": [3, 1, 4, 1, 5], "kernel": [1, 0, -1], "padding": 1},
+    "picture": {
+        "inputs": (np.arange(25).reshape(5, 5) * 7 % 10).tolist(),
+        "kernel": [[1, 0, -1], [2, 0, -2], [1, 0, -1]],
+        "padding": "same",
+        "stride": 2,
+    },
+    "transposed": {"inputs": [[1, 2], [3, 4]], "kernel": [[1, 2, 1]] * 3, "transposed": True, "stride": 2},
+    "dilated": {
+        "inputs": list(range(8)),
+        "kernel": [1, -0.5],
+        "dilation": 3,
+        "pad_mode": "reflect",
+        "padding": 2,
+    },
+}
+
+
+def drawn(count: int) -> list[dict[str, Any]]:
+    """Examples drawn at random, of quarters, whose sums are exact; some cannot be convolved."""
+    random = np.random.default_rng(20260101)
+
+    def one(rank: int) -> dict[str, Any]:
+        least, most = (1, 12) if rank == 1 else (1, 6)
+        size = random.integers(least, most, rank, endpoint=True)
+        kernel = random.integers(1, 5 if rank == 1 else 4, rank)
+        return {
+            "inputs": (random.integers(-40, 40, size) / 4).tolist(),
+            "kernel": (random.integers(-8, 8, kernel) / 4).tolist(),
+            "stride": int(random.integers(1, 4)),
+            "dilation": int(random.integers(1, 4)) if random.random() < 0.4 else 1,
+            "padding": [*PADDING_MODES, 0, 1, 2, 5][random.integers(8)],
+            "pad_mode": list(PAD_MODES)[random.integers(4)],
+            "pad_value": float(random.integers(-8, 8)) / 4,
+            "transposed": bool(random.random() < 0.3),
+        }
+
+    return [one(1 + index % 2) for index in range(count)]
+
+
+def told(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The state that the script starts from, and what Python makes of it: every step, or an error."""
+    rank = np.ndim(example["inputs"])
+    state = example | {key: np.atleast_2d(example[key]).tolist() for key in ("inputs", "kernel")}
+    try:
+        explorer = ConvolutionMicroscope(**example)
+    except CnnError as error:
+        return {"rank": rank, **state}, str(error)
+    places = sorted({0, explorer.steps // 2, explorer.steps - 1})
+    return {"rank": rank, **state}, {place: explorer._regions(place) for place in places}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_page_is_small_and_asks_for_nothing(name: str) -> None:
+    page = ConvolutionMicroscope(**EXAMPLES[name])._repr_html_()
+    assert len(page.encode()) < 30_000
+    assert "http" not in page
+    assert "import " not in page
+    assert page.count("</script>") == 1
+
+
+def test_every_showing_has_an_id_of_its_own_and_a_link_can_name_it() -> None:
+    explorer = ConvolutionMicroscope([1, 2, 3], [1, 1], name="my-row")
+    first, second = (re.search('id="([^"]+)"', explorer._repr_html_()) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert (first[1], second[1]) == ("my-row", "my-row-2")
+    other = ConvolutionMicroscope([1, 2, 3], [1, 2])._repr_html_()
+    assert re.search(r'id="(microscope-[0-9a-f]{6})"', other)
+
+
+def test_the_sums_are_those_of_scipy(rng: np.random.Generator) -> None:
+    image, kernel = rng.integers(-9, 9, (6, 5)), rng.integers(-3, 3, (3, 2))
+    explorer = ConvolutionMicroscope(image, kernel)
+    expected = correlate2d(image, kernel, "valid")
+    np.testing.assert_array_equal(explorer.outputs, expected)
+    for place, value in enumerate(expected.ravel()):
+        parts = explorer._regions(place)
+        written = parts["sum"].replace("−", "-").replace("·", "*")
+        terms, total = written.split(" = ")
+        assert eval(terms) == float(total) == value
+
+
+def test_stamps_add_up_to_the_output() -> None:
+    explorer = ConvolutionMicroscope([1, 2, 3], [1, 2, 1], stride=2, transposed=True, padding="same")
+    last = explorer._regions(explorer.steps - 1)["panels"]
+    numbers = re.findall(r'aria-label="output[^"]*: ([^"]+)"', last)[-1].split(", ")
+    assert [float(n) for n in numbers[: explorer.outputs.size]] == explorer.outputs.tolist()
+    assert numbers[-1] == "3", "what is cut off stands there, too"
+
+
+def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
+    page = ConvolutionMicroscope([1, 2, 3, 4, 5, 6], [1, 1, 1], stride=2)._regions()["panels"]
+    assert page.count('class="lost"') == 1
+    page = ConvolutionMicroscope([1, 2, 3], [1, 1, 1], padding="same")._regions()["panels"]
+    assert len(re.findall(r'class="\w+ da"', page)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (
+            {"inputs": [1, 2], "kernel": [1, 2, 3]},
+            SizeError,
+            "axis 0: kernel 3 does not fit into input 2; pad by",
+        ),
+        ({"inputs": [1, 2], "kernel": [[1]]}, ShapeError, "inputs of shape (2,) … the same number of axes"),
+        (
+            {"inputs": [[[1]]], "kernel": [[[1]]]},
+            ShapeError,
+            "inputs has shape (1, 1, 1); the microscope shows",
+        ),
+        (
+            {"inputs": [[1, 2], [3]], "kernel": [[1]]},
+            ShapeError,
+            "inputs is ragged: its rows differ in length",
+        ),
+        ({"inputs": [], "kernel": [1]}, SizeError, "inputs is empty; give at least one"),
+        ({"inputs": [1, float("nan")], "kernel": [1]}, SizeError, "inputs must be a number … not nan"),
+        ({"inputs": [1, 20_000], "kernel": [1]}, SizeError, "inputs must be a number … and below 10000"),
+        ({"inputs": range(30), "kernel": [1]}, SizeError, "axis 0: 30 cells are more … at most 24"),
+        (
+            {"inputs": [1, 2], "kernel": [1], "stride": 0},
+            SizeError,
+            "stride must be a whole number of at least 1",
+        ),
+        (
+            {"inputs": [1, 2], "kernel": [1], "padding": "sam"},
+            SizeError,
+            "padding 'sam' is unknown; use one of",
+        ),
+        (
+            {"inputs": [1], "kernel": [1], "padding": 1, "pad_mode": "x"},
+            SizeError,
+            "padding mode 'x' is unknown",
+        ),
+        ({"inputs": [1], "kernel": [1], "pad_mode": "x"}, SizeError, "padding mode 'x' is unknown"),
+        ({"inputs": [1, 2], "kernel": [1], "place": 2}, SizeError, "place 2 is none of the 2 steps"),
+        (
+            {"inputs": [1, 2], "kernel": [1], "name": "a b"},
+            SizeError,
+            "name 'a b' … letters, digits and hyphens",
+        ),
+    ],
+)
+def test_bad_examples_are_refused(
+    arguments: dict[str, Any], error: type[Exception], words: str, says: Any
+) -> None:
+    with pytest.raises(error) as caught:
+        ConvolutionMicroscope(**arguments)
+    says(caught, words)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_printed_page_gets_a_picture(name: str) -> None:
+    picture = ConvolutionMicroscope(**EXAMPLES[name])._repr_png_()
+    assert picture is not None
+    assert picture.startswith(b"\x89PNG")
+
+
+# --- in the browser --------------------------------------------------------------------------------------
+
+
+def browser(test: Any) -> Any:
+    for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")):
+        test = mark(test)
+    return test
+
+
+def say(page: Any, identity: str = "") -> str:
+    return page.locator(f"{identity} .cx-say").inner_text()
+
+
+@browser
+def test_the_script_computes_what_python_computes(show: Any) -> None:
+    """Hundreds of examples, several steps each: the same HTML, numbers and words, and the same refusals."""
+    cases = [told(example) for example in drawn(700)]
+    assert sum(isinstance(answer, dict) for _, answer in cases) >= 500
+    assert len({answer.split(":")[1][:8] for _, answer in cases if isinstance(answer, str)}) >= 2
+    seen = {}
+    for rank in (1, 2):
+        page = show(ConvolutionMicroscope(np.ones((3,) * rank), np.ones((2,) * rank), name="all"))
+        mine = [(state, answer) for state, answer in cases if state["rank"] == rank]
+        asked = [[state, [*answer] if isinstance(answer, dict) else [0]] for state, answer in mine]
+        seen[rank] = page.evaluate(
+            """cases => cases.map(([state, places]) => {
+                try {
+                    const explorer = document.querySelector(".cx").explorer;
+                    return Object.fromEntries(places.map(place => [place, explorer.regions(state, place)]));
+                } catch (error) { return error.message }
+            })""",
+            asked,
+        )
+        for (state, answer), found in zip(mine, seen[rank], strict=True):
+            expected = {str(k): v for k, v in answer.items()} if isinstance(answer, dict) else answer
+            assert found == expected, state
+
+
+@browser
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_script_changes_nothing_until_the_reader_does(show: Any, name: str) -> None:
+    example = EXAMPLES[name]
+    still = show(ConvolutionMicroscope(**example), java_script_enabled=False)
+    moving = show(ConvolutionMicroscope(**example))
+    for part in ("panels", "sum", "say", "facts"):
+        looks = [page.locator(f".cx-{part}").inner_html() for page in (still, moving)]
+        assert looks[0] == looks[1]
+    assert still.locator(".cx-panels").is_visible()
+    assert not still.locator(".cx-controls").is_visible()
+    assert moving.locator(".cx-controls").is_visible()
+
+
+@browser
+def test_all_by_keyboard(show: Any) -> None:
+    page = show(ConvolutionMicroscope(**EXAMPLES["picture"]))
+    page.locator(".cx-panels").focus()
+    for key, step in (
+        ("ArrowRight", 2),
+        ("ArrowDown", 5),
+        ("ArrowLeft", 4),
+        ("ArrowLeft", 4),
+        ("End", 9),
+        ("Home", 1),
+    ):
+        page.keyboard.press(key)
+        assert say(page).startswith(f"Step {step} of 9")
+    reached = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.dataset.c"))
+    assert reached == ["row", "column", "forward", "play", "reset", "link"]
+    page.get_by_role("slider", name="column").focus()
+    page.keyboard.press("ArrowRight")
+    assert say(page).startswith("Step 2 of 9")
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("stride").focus()
+    page.keyboard.press("ArrowDown")
+    assert "of 25:" in say(page)
+    page.get_by_role("button", name="Reset").focus()
+    page.keyboard.press("Space")
+    assert say(page) == repr(ConvolutionMicroscope(**EXAMPLES["picture"]))
+
+
+@browser
+def test_what_is_typed_is_convolved(show: Any) -> None:
+    page = show(ConvolutionMicroscope(**EXAMPLES["row"]))
+    page.locator("summary").click()
+    page.get_by_label("input values").fill("2 -1, 0.5 7 1 3")
+    page.get_by_label("kernel weights").fill("1 2")
+    page.get_by_role("combobox", name="padding", exact=True).select_option("full")
+    page.get_by_label("padded with").select_option("circular")
+    page.get_by_label("dilation").fill("2")
+    other = ConvolutionMicroscope(
+        [2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", pad_mode="circular", dilation=2
+    )
+    assert say(page) == repr(other)
+    page.get_by_label("transposed").check()
+    other = ConvolutionMicroscope([2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", dilation=2, transposed=True)
+    assert say(page) == repr(other)
+    assert page.locator(".cx-facts").inner_text() in re.sub("<[^>]+>", "", other._facts())
+
+
+@browser
+@pytest.mark.parametrize(
+    ("label", "typed", "arguments"),
+    [
+        ("stride", "0", {"stride": 0}),
+        ("stride", "1.5", {"stride": 1.5}),
+        ("dilation", "3", {"dilation": 3}),
+        ("input values", "3", {"inputs": [3]}),
+        ("input values", "1 20000", {"inputs": [1, 20000]}),
+        ("input values", "x", {"inputs": ["x"]}),
+        ("kernel weights", "", {"kernel": []}),
+        ("on each side", "-1", {"padding": -1}),
+        ("on each side", "20", {"padding": 20}),
+        ("the value", "12345", {"pad_value": 12345}),
+    ],
+)
+def test_errors_are_said_as_the_library_says_them(show: Any, label: str, typed: str, arguments: Any) -> None:
+    example = {"inputs": [3, 1, 4], "kernel": [1, 2, 3], "padding": 0}
+    page = show(ConvolutionMicroscope(**example))
+    before = say(page)
+    page.locator("summary").click()
+    page.get_by_label(label).fill(typed)
+    with pytest.raises(CnnError) as caught:
+        ConvolutionMicroscope(**{**example, **arguments})
+    assert page.get_by_role("alert").inner_text() == str(caught.value)
+    assert say(page) == before, "what was right stays"
+    page.get_by_role("button", name="Reset").click()
+    assert not page.get_by_role("alert").is_visible()
+
+
+def middle(page: Any, panel: str, row: float, column: float) -> tuple[float, float]:
+    """Where a cell is on the screen; the index counts from the middle of the first."""
+    return tuple(
+        page.evaluate(
+            """([panel, row, column]) => {
+                const svg = document.querySelector(`svg[data-p=${panel}]`);
+                const box = svg.getBoundingClientRect();
+                const scale = box.width / svg.viewBox.baseVal.width;
+                const [x, y] = [column, row].map(cell => (3 + (cell + 0.5) * 40) * scale);
+                return [box.left + x, box.top + y];
+            }""",
+            [panel, row, column],
+        )
+    )
+
+
+@browser
+@pytest.mark.parametrize("name", ["picture", "transposed"])
+def test_the_window_is_dragged_by_mouse(show: Any, name: str) -> None:
+    page = show(ConvolutionMicroscope(**EXAMPLES[name]))
+    page.mouse.move(*middle(page, "win", 0, 0))
+    page.mouse.down()
+    page.mouse.move(*middle(page, "win", 1, 2), steps=4)
+    page.mouse.move(*middle(page, "win", 2, 2), steps=4)
+    explorer = ConvolutionMicroscope(**EXAMPLES[name])
+    columns = 3 if name == "picture" else 2
+    assert say(page) == explorer._regions(columns + 1)["say"]
+    page.mouse.move(2000, 2000)
+    page.mouse.up()
+    assert say(page) == explorer._regions(explorer.steps - 1)["say"], "it stops at the edge"
+    page.mouse.move(*middle(page, "win", 0, 0))
+    assert say(page) == explorer._regions(explorer.steps - 1)["say"], "it was let go"
+    page.mouse.click(*middle(page, "pl", 0, 1))
+    assert say(page) == explorer._regions(1)["say"]
+
+
+@browser
+def test_the_window_is_dragged_by_a_finger(show: Any) -> None:
+    explorer = ConvolutionMicroscope(**EXAMPLES["picture"])
+    page = show(explorer, width=360, has_touch=True, is_mobile=True)
+    wire = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y} for x, y in places]
+        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", middle(page, "win", 1, 1))
+    for part in range(1, 9):
+        touch("touchMove", middle(page, "win", 1 + part / 4, 1 + part / 2))
+    touch("touchEnd")
+    assert say(page) == explorer._regions(5)["say"]
+    page.touchscreen.tap(*middle(page, "pl", 2, 0))
+    assert say(page) == explorer._regions(6)["say"]
+
+
+@browser
+def test_it_plays_pauses_and_stops_at_the_end(show: Any) -> None:
+    page = show(ConvolutionMicroscope([1, 2, 3], [1, 1]))
+    page.get_by_role("button", name="Play").click()
+    assert page.locator(".cx-say").get_attribute("aria-live") == "off"
+    page.get_by_text("Step 2 of 2").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+    assert page.locator(".cx-say").get_attribute("aria-live") == "polite"
+    page.get_by_role("button", name="Play").click()
+    assert say(page).startswith("Step 1 of 2"), "from the end it starts again"
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(1100)
+    assert say(page).startswith("Step 1 of 2")
+
+
+@browser
+def test_less_motion_means_no_playing(show: Any) -> None:
+    page = show(ConvolutionMicroscope([1, 2, 3], [1, 1]), motion="reduce")
+    assert not page.locator("[data-c=play]").is_visible()
+    page.get_by_role("button", name="Forward").click()
+    assert say(page).startswith("Step 2 of 2")
+
+
+@browser
+def test_a_link_brings_the_state_back(show: Any) -> None:
+    """… to the explorer that it names, and to no other."""
+    explorers = [ConvolutionMicroscope(**EXAMPLES[n], name=f"{n}-x") for n in ("row", "picture")]
+    page = show(*explorers)
+    mine = page.locator("[id^=picture-x]")
+    mine.locator("summary").click()
+    mine.get_by_role("combobox", name="padding", exact=True).select_option("amount")
+    mine.get_by_label("on each side").fill("2")
+    mine.get_by_label("the value").fill("-1.5")
+    mine.get_by_role("button", name="Forward").click()
+    words = mine.locator(".cx-say").inner_text()
+    page.wait_for_function("location.hash.includes('at=1')")
+    identity, found = page.url.split("#")[1].split("?")
+    again = show(*explorers)
+    fresh = [again.locator(".cx").nth(i).get_attribute("id") for i in range(2)]
+    assert fresh[1] != identity, "each showing has its own id"
+    for page in (show(*explorers, hash=f"#{nth(fresh[1])}?{found}"), again):
+        if page is again:
+            page.evaluate("hash => { location.hash = hash }", f"{fresh[1]}?{found}")
+        page.wait_for_function("document.querySelectorAll('.cx-say')[1].innerText.startsWith('Step 2')")
+        assert page.locator(".cx-say").nth(1).inner_text() == words
+        assert page.locator(".cx-say").nth(0).inner_text() == repr(explorers[0])
+
+
+def nth(identity: str) -> str:
+    """The id of the same explorer's next showing."""
+    stem, count = re.fullmatch(r"(.*?)-(\d+)", identity).groups()
+    return f"{stem}-{int(count) + 1}"
+
+
+@browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_and_nothing_is_cut_off(show: Any, width: int, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = show(
+        *(ConvolutionMicroscope(**example) for example in EXAMPLES.values()), width=width, theme=theme
+    )
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    page.locator("[data-c=stride]").first.fill("0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert {v["id"]: [n["html"][:150] for n in v["nodes"]] for v in found} == {}
+
+
+@browser
+def test_light_and_dark_follow_the_page_before_the_system(show: Any) -> None:
+    page = show(ConvolutionMicroscope(**EXAMPLES["row"]), theme="dark")
+    ground = "getComputedStyle(document.querySelector('.cx')).backgroundColor"
+    dark = page.evaluate(ground)
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)" != dark
+    page.evaluate("delete document.documentElement.dataset.theme")
+    assert page.evaluate(ground) == dark, "without a theme, the system's"
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+@browser
+def test_a_translation_reaches_the_script(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every word comes from WORDS: with others in their place, none of the old ones is left."""
+    marked = {
+        key: re.sub(
+            r"(\{\w+\})|([^{}]+)", lambda m: m[1] or "§" + "".join(c for c in m[2] if not c.isalpha()), text
+        )
+        for key, text in WORDS.items()
+    }
+    for key, text in marked.items():
+        monkeypatch.setitem(WORDS, key, text)
+    page = show(ConvolutionMicroscope(**EXAMPLES["dilated"]), ConvolutionMicroscope(**EXAMPLES["transposed"]))
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    for button in page.locator("[data-c=forward]").all():
+        button.click()
+    left = re.findall(r"[A-Za-z]{2,}", page.locator("main").inner_text())
+    assert {word for word in left if word not in ("Explorers", *PADDING_MODES)} == set()
