@@ -15,9 +15,11 @@ from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 from book.execute import executed
 
@@ -41,6 +43,24 @@ def use_the_cache(app: Sphinx, config: Any) -> None:
     """Take the notebooks' outputs from where :mod:`book.execute` put them."""
     if folder := os.environ.get("BOOK_CACHE"):
         config.nb_execution_cache_path = folder
+
+
+def published() -> str:
+    """The address at which the site will be found, as the environment variable COURSE_SITE says; or nothing.
+
+    Raises:
+        ExtensionError: it is not an address of the web.
+    """
+    address = os.environ.get("COURSE_SITE", "").strip()
+    if address and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+        raise ExtensionError(f"COURSE_SITE is {address!r}; it must look like https://example.org/course/")
+    return f"{address.rstrip('/')}/" if address else ""
+
+
+def use_the_address(app: Sphinx, config: Any) -> None:
+    """Let pages name their address to search engines, and to those who share them, if it is known."""
+    if address := published():
+        config.html_baseurl = config.ogp_site_url = address
 
 
 def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -89,6 +109,8 @@ def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
         for old, new in _MENDS:
             body = old.sub(new, body)
         context["body"] = body
+    if not published():  # an address without its host is none
+        context["metatags"] = _OG_URL.sub("", context.get("metatags", ""))
     if 'name="description"' not in context.get("metatags", ""):
         text = _DESCRIPTIONS.get(page, f"{context.get('title', page)}: {app.config.project}.")
         context["metatags"] = (
@@ -123,8 +145,10 @@ _MENDS = [
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
     (re.compile(r' role="doc-biblioentry"'), ""),
     (re.compile(r' id="((?:exercise|solution)-content)"'), r' class="\1"'),  # the same on every exercise
+    (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),  # it says so itself
     (re.compile(r"(<table\b.*?</table>)", re.DOTALL), r'<div class="table-wrap">\1</div>'),
 ]
+_OG_URL = re.compile(r'<meta property="og:url"[^>]*>\n?')
 _DESCRIPTIONS = {
     "search": "Search the course on convolutional neural networks.",
     "genindex": "Index of the course on convolutional neural networks: where each term is explained.",
@@ -152,12 +176,34 @@ def copy_files(app: Sphinx, error: Exception | None) -> None:
             shutil.copy(source, target)
 
 
+def map_the_site(app: Sphinx, error: Exception | None) -> None:
+    """Write ``sitemap.xml`` and ``robots.txt``, if the site's address is known."""
+    address = published()
+    if error or app.builder.name != "html" or not address:
+        return
+    out = Path(app.outdir)
+    pages = "".join(
+        f"  <url><loc>{escape(address + quote(app.builder.get_target_uri(page)))}</loc></url>\n"
+        for page in sorted(app.env.found_docs)
+    )
+    (out / "sitemap.xml").write_text(
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{pages}</urlset>\n',
+        encoding="utf-8",
+    )
+    (out / "robots.txt").write_text(
+        f"User-agent: *\nAllow: /\nSitemap: {address}sitemap.xml\n", encoding="utf-8"
+    )
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the above to Sphinx."""
     app.add_role("ko", korean)
     app.connect("config-inited", use_the_cache, priority=100)
+    app.connect("config-inited", use_the_address, priority=100)
     app.connect("html-page-context", offer_notebook, priority=900)
     app.connect("html-page-context", tidy, priority=900)
     app.connect("html-page-context", foot, priority=910)
     app.connect("build-finished", copy_files)
+    app.connect("build-finished", map_the_site)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

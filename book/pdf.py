@@ -7,6 +7,7 @@ which page everything stands.
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 import sys
@@ -211,24 +212,18 @@ def _part_solutions(soup: BeautifulSoup, body: Tag) -> Iterator[Tag]:
         said = " ".join(number.get_text().split()) if number else "Exercise"
         title = solution.select_one("p.admonition-title")
         assert title is not None
-        title.clear()
-        title.append(f"{said} ")
-        title.append(_reference(soup, str(exercise["id"]), "asked on page "))
-        title.name = "h3"
-        exercise.append(_note(soup, str(solution["id"])))
+        title.name, title.string = "h3", said
+        title.insert_after(_note(soup, str(exercise["id"]), "Asked on page "))
+        exercise.append(_note(soup, str(solution["id"]), "Solution on page "))
         yield solution.extract()
 
 
-def _reference(soup: BeautifulSoup, target: str, words: str) -> Tag:
-    link = soup.new_tag("a", attrs={"href": f"#{target}", "class": "page-reference"})
+def _note(soup: BeautifulSoup, target: str, words: str) -> Tag:
+    """A line that leads from an exercise to its solution, or back."""
+    note, link = soup.new_tag("p", attrs={"class": "solved"}), soup.new_tag("a", attrs={"href": f"#{target}"})
     link.append(words)
     link.append(soup.new_tag("span", attrs={"class": "page", "data-to": target}))
-    return link
-
-
-def _note(soup: BeautifulSoup, target: str) -> Tag:
-    note = soup.new_tag("p", attrs={"class": "solved"})
-    note.append(_reference(soup, target, "Solution on page "))
+    note.append(link)
     return note
 
 
@@ -358,6 +353,10 @@ def _line(kind: str, target: str, text: str) -> str:
 # --- What a PDF says of itself ----------------------------------------------------------------------------
 
 
+#: Where what an object says of itself ends.
+_END = re.compile(rb"\bendobj\b|\bstream\r?\n")
+
+
 class Pdf:
     """Just enough of a PDF to find its pages, the places that links lead to, and its bookmarks.
 
@@ -369,7 +368,8 @@ class Pdf:
         start = re.findall(rb"startxref\s+(\d+)", content)
         if not start:
             raise PrintError("this is no PDF, or one that was cut off")
-        self.offsets = self._table(int(start[-1]))
+        self.start = int(start[-1])
+        self.offsets = self._table(self.start)
         self.pages = list(self._leaves(self._number(self.trailer, b"Root"), b"Pages"))
 
     def _table(self, position: int) -> dict[int, int]:
@@ -387,7 +387,8 @@ class Pdf:
     def object(self, number: int) -> bytes:
         """The object of that number, up to the data of its stream, if it has one."""
         start = self.offsets[number]
-        return re.split(rb"\bendobj\b|\bstream\r?\n", self.content[start : start + 4_000_000], maxsplit=1)[0]
+        end = _END.search(self.content, start)
+        return self.content[start : end.start() if end else None]
 
     def _number(self, text: bytes, key: bytes) -> int:
         found = re.search(rb"/" + key + rb"\s+(\d+) 0 R", text)
@@ -416,14 +417,18 @@ class Pdf:
         named = re.findall(rb"/([^\s/\[\]<>()]+)\s*\[\s*(\d+) 0 R\s*/XYZ", text)
         return {_name(name): places[int(page)] for name, page in named if int(page) in places}
 
-    def bookmarks(self) -> list[str]:
-        """The titles of the outline, in the order of the file's objects."""
-        titles = []
-        for number in self.offsets:
-            text = self.object(number)
-            if b"/Parent" in text and b"/Title" in text and b"/Dest" in text:
-                titles.append(_string(text[text.index(b"/Title") + 6 :]))
-        return titles
+    def bookmarks(self) -> list[tuple[int, str]]:
+        """The outline: how deep each title lies, from 1, and the title."""
+        outline = self._number(self.object(self._number(self.trailer, b"Root")), b"Outlines")
+        return list(self._below(self.object(outline), 1))
+
+    def _below(self, above: bytes, depth: int) -> Iterator[tuple[int, str]]:
+        following = re.search(rb"/First (\d+) 0 R", above)
+        while following:
+            text = self.object(int(following[1]))
+            yield depth, _string(text[text.index(b"/Title") + 6 :])
+            yield from self._below(text, depth + 1)
+            following = re.search(rb"/Next (\d+) 0 R", text)
 
 
 def _name(raw: bytes) -> str:
@@ -442,6 +447,63 @@ def _string(raw: bytes) -> str:
         octal = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
         data = octal.sub(lambda m: bytes([int(m[1], 8)]) if m[1].isdigit() else m[1], data)
     return data.decode("utf-16") if data[:2] in (b"\xfe\xff", b"\xff\xfe") else data.decode("latin-1")
+
+
+def tidied(content: bytes, headings: Iterable[str]) -> bytes:
+    """The same PDF with each picture stored once, and bookmarks that say what the headings say.
+
+    Chromium stores a picture as often as it draws it; it doubles the title of a heading that begins a page,
+    and loses the space where one breaks.
+    """
+    pdf = Pdf(content)
+    order = sorted(pdf.offsets, key=pdf.offsets.__getitem__)
+    ends = [*(pdf.offsets[number] for number in order[1:]), pdf.start]
+    objects = {
+        n: content[pdf.offsets[n] : end].split(b"obj", 1)[1] for n, end in zip(order, ends, strict=True)
+    }
+    same: dict[int, int] = {}
+    for _ in range(2):  # masks first, then the pictures that use them
+        first: dict[bytes, int] = {}
+        for number, text in objects.items():
+            if b"/Subtype /Image" in text[:400] and number not in same:
+                head, stream, data = text.partition(b"stream")
+                key = hashlib.sha256(_renumbered(head, same) + stream + data).digest()
+                if first.setdefault(key, number) != number:
+                    same[number] = first[key]
+    said = {_squeezed(heading): " ".join(heading.split()) for heading in headings}
+    written, offsets = bytearray(content[: pdf.offsets[order[0]]]), {}
+    for number in order:
+        if number in same:
+            continue
+        head, stream, data = objects[number].partition(b"stream")
+        head = _renumbered(head, same)
+        if head.lstrip().startswith(b"<</Title") and b"/Dest" in head:
+            start = head.index(b"/Title") + 6
+            title = _string(head[start:])
+            half = _squeezed(title[: len(title) // 2])
+            doubled = title[: len(title) // 2] == title[len(title) // 2 :]
+            right = said.get(_squeezed(title)) or (said.get(half) if doubled else None)
+            if right:
+                rest = head[re.search(rb"/Dest", head).start() :]  # type: ignore[union-attr]
+                head = head[:start] + b" <feff" + right.encode("utf-16-be").hex().encode() + b">\n" + rest
+        offsets[number] = len(written)
+        written += b"%d 0 obj" % number + head + stream + data
+    start = len(written)
+    written += b"xref\n0 %d\n0000000000 65535 f \n" % (max(order) + 1)
+    for number in range(1, max(order) + 1):
+        written += b"%010d 00000 n \n" % offsets[number] if number in offsets else b"0000000000 65535 f \n"
+    trailer = pdf.trailer[: pdf.trailer.index(b"startxref")]
+    return bytes(written + trailer + b"startxref\n%d\n%%%%EOF\n" % start)
+
+
+def _renumbered(head: bytes, same: dict[int, int]) -> bytes:
+    if not same:
+        return head
+    return re.sub(rb"(\d+) 0 R", lambda m: b"%d 0 R" % same.get(int(m[1]), int(m[1])), head)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 # --- Printing ---------------------------------------------------------------------------------------------
@@ -513,13 +575,16 @@ def print_pages(document: str, site: Path, chromium: str, tell: Callable[[str], 
                 if found == numbers:
                     break
                 numbers = found
+            headings = page.evaluate(
+                "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => h.textContent)"
+            )
             running.close()
     except Error as error:
         raise PrintError(f"Chromium could not print: {error.message}") from None
     finally:
         server.shutdown()
         server.server_close()
-    return content
+    return tidied(content, headings)
 
 
 def make(root: Path = ROOT, out: Path | None = None, published: str = "") -> Path:
