@@ -136,6 +136,8 @@ def timeline(entries: Sequence[Entry] = ILSVRC, human: float = HUMAN_ERROR) -> F
             for word, (colour, hatch) in RESULTS.items()
         ],
         loc="lower right",
+        handlelength=1.3,
+        borderaxespad=0,
     )
     return figure
 

@@ -607,7 +607,7 @@ def pair_errors(kernels: Mapping[str, ArrayLike]) -> Figure:
         kernels: for each name an array (number of kernels, height, width); up to four names.
     """
     _need(kernels, "kernels")
-    figure = new_figure(3.1, 4.9)
+    figure = new_figure(3.6, 4.9)
     axes = figure.add_subplot()
     for (colour, line, _), (name, planes) in zip(LOOKS, kernels.items(), strict=False):
         errors = np.sort([low_rank(plane, 1).error for plane in np.asarray(planes)])
@@ -617,7 +617,7 @@ def pair_errors(kernels: Mapping[str, ArrayLike]) -> Figure:
     axes.set(xlim=(0, 0.9), ylim=(0, 1), xlabel=WORDS["error_x"], ylabel=WORDS["error_y"])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
-    axes.legend(loc="lower right")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
