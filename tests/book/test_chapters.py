@@ -343,3 +343,14 @@ def test_each_rule_catches_a_chapter_that_breaks_it(name: str) -> None:
     broken = old.sub(new, source) if isinstance(old, re.Pattern) else source.replace(old, new)
     assert broken != source, "the good chapter does not have what was to be broken"
     assert [fault for fault in faults(broken, GOOD.name) if expected in fault]
+
+
+def test_every_slip_of_the_sources_has_a_box_and_stands_among_the_errata() -> None:
+    boxes = [
+        number for path in CHAPTERS for number in re.findall(r"^:name: slip-(\d+)$", path.read_text(), re.M)
+    ]
+    assert sorted(map(int, boxes)) == list(range(1, 18))
+    errata = (ROOT / "chapters/errata.md").read_text(encoding="utf-8")
+    for path in CHAPTERS:
+        for number in re.findall(r"^:name: slip-(\d+)$", path.read_text(), re.M):
+            assert f"{{ref}}`Shown in chapter {int(path.name[:2])} <slip-{number}>`" in errata, number
