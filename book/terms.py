@@ -42,8 +42,8 @@ RULES = {
     r"behavior(s)?": r"behaviour\1",
     r"favor(s|ite|ed|able)?": r"favour\1",
     r"artifact(s)?": r"artefact\1",
-    r"(normal|general|initial|optim|maxim|minim|visual|regular|vector|parallel|factor|quant|memor|recogn"  # codespell:ignore
-    r"|summar|local|organ|emphas|real)iz(e[sd]?|ing|ation|ations)": r"\1is\2",  # codespell:ignore
+    r"(normal|general|initial|optim|maxim|minim|visual|regular|vector|parallel|factor|quant|recogn"
+    r"|memor|summar|local|organ|emphas|real)iz(e[sd]?|ing|ation|ations)": r"\1is\2",  # codespell:ignore
     r"analyz(e[sd]?|ing)": r"analys\1",
     r"label(ed|ing)": r"labell\1",
     r"cancel(ed|ing)": r"cancell\1",  # codespell:ignore
