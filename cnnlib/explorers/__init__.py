@@ -10,5 +10,6 @@ Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is âˆ
 """
 
 from cnnlib.explorers.microscope import ConvolutionMicroscope
+from cnnlib.explorers.one_window import OneWindow
 
-__all__ = ["ConvolutionMicroscope"]
+__all__ = ["ConvolutionMicroscope", "OneWindow"]

@@ -45,7 +45,7 @@ const followLinks = (take) => {
   arrive();
 };
 // The pointer moves something over one of the drawings that `find` knows; `move` gets units of the drawing.
-const GRIP = "[data-grip],.fr";
+const GRIP = ".hit,.fr";
 const draggable = (area, find, start, move) => {
   let held = null, moved = false;
   const spot = (drawing, event) => {

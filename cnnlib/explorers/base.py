@@ -37,7 +37,7 @@ def number(value: float) -> str:
     >>> number(2.0), number(-1 / 3), number(0.0625), number(-0.0001)
     ('2', '−0.333', '0.063', '0')
     """
-    rounded = math.floor(value * 1000 + 0.5) / 1000
+    rounded = math.floor(float(value) * 1000 + 0.5) / 1000
     return f"{rounded:.3f}".rstrip("0").rstrip(".").replace("-", MINUS)
 
 

@@ -129,7 +129,7 @@ def _two_kinds(axes: Axes, values: NDArray, inside: NDArray, left: float, top: f
     """Cells of one colour, and dashed grey ones around them."""
     rows, mask = np.atleast_2d(values), np.atleast_2d(inside)
     for i, j in np.ndindex(rows.shape):
-        looks = {} if mask[i, j] else {"linestyle": "--"}
+        looks: dict[str, Any] = {} if mask[i, j] else {"linestyle": "--"}
         grid(
             axes, rows[i : i + 1, j : j + 1], left + j, top + i, colour if mask[i, j] else "padding", **looks
         )
