@@ -595,15 +595,16 @@ def main(arguments: list[str] | None = None) -> int:
         work(chosen, seconds, options.rows)
         return 0
     rows, where = gather(chosen, seconds, [int(count) for count in options.threads.split(",")])
+    name = "operators-partial" if options.cases else "operators"  # a part must not take the whole's place
     OUT.mkdir(parents=True, exist_ok=True)
     keys = list(dict.fromkeys(key for row in rows for key in row))
-    with (OUT / "operators.csv").open("w", newline="") as file:
+    with (OUT / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, keys)
         writer.writeheader()
         writer.writerows(rows)
-    (OUT / "operators.md").write_text(as_markdown(rows, where))
-    draw(rows, OUT / "operators.svg")
-    written = ["operators.md", "operators.csv", "operators.svg"]
+    (OUT / f"{name}.md").write_text(as_markdown(rows, where))
+    draw(rows, OUT / f"{name}.svg")
+    written = [f"{name}.{kind}" for kind in ("md", "csv", "svg")]
     if not (options.quick or options.cases):
         import growth
 

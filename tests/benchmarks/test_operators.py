@@ -92,6 +92,17 @@ def test_an_unknown_case_is_named(bench, capsys):
     assert "there are a, b, c" in capsys.readouterr().err
 
 
+def test_some_cases_do_not_take_the_place_of_all(bench, monkeypatch):
+    monkeypatch.setattr(bench, "gather", lambda *_: ([{"case": "b"}], "here"))
+    for name in ("as_markdown", "draw", "verdicts"):
+        monkeypatch.setattr(bench, name, lambda *_: "")
+    bench.OUT.mkdir(parents=True, exist_ok=True)
+    (bench.OUT / "operators.csv").write_text("all")
+    assert bench.main(["--cases", "b"]) == 0
+    assert (bench.OUT / "operators.csv").read_text() == "all"
+    assert "b" in (bench.OUT / "operators-partial.csv").read_text()
+
+
 def test_memory_is_what_numpy_holds_at_most(bench):
     beyond, output = bench.measuring.peak_beyond_output(lambda: np.ones(1000) + np.ones(1000) * 2)
     assert output == 8000

@@ -113,6 +113,64 @@ def test_style_transfer_brings_the_style_nearer(content):
     assert made.history[-1, 0] < 0.5 * made.history[0, 0]
 
 
+def rectified() -> Sequential:
+    """Dense, ReLU, dense, ReLU, scores: small enough to go back by hand."""
+    layers = [Dense(5, activation="relu", name="low"), Dense(4, activation="relu", name="high"), Dense(3)]
+    network = Sequential([Input((6,)), *layers])
+    network.initialize(3)
+    return network
+
+
+#: What passes a ReLU on the way back: (gradient that comes from above, what came through it forward).
+RULES = {
+    "input_gradient": lambda above, through: above * (through > 0),
+    "guided_backprop": lambda above, through: above * (through > 0) * (above > 0),
+    "deconvnet": lambda above, through: above * (above > 0),
+}
+
+
+@pytest.mark.parametrize("way", RULES)
+def test_the_ways_back_through_a_relu_are_those_of_a_loop(way):
+    network, x = rectified(), images(4, 6, seed=5)
+    first, _, second, _, last, _ = network.get_weights()
+    found = getattr(seeing, way)(network, x, 1)
+    for image, slopes in zip(x, found, strict=True):
+        low = np.maximum(image @ first, 0)
+        high = np.maximum(low @ second, 0)
+        above = RULES[way](last[:, 1], high)
+        above = RULES[way](second @ above, low)
+        np.testing.assert_allclose(slopes, first @ above, rtol=1e-4, atol=1e-6)
+    others = [getattr(seeing, other)(network, x, 1) for other in RULES if other != way]
+    assert not any(np.allclose(found, other) for other in others)
+
+
+def test_features_are_what_the_last_dense_layer_reads():
+    network, x = classifier(), images(5, 12, 12, 3)
+    found = seeing.features(network, x, batch_size=2)
+    last = network.get_layer("last")
+    kernel, bias = last.get_weights()
+    np.testing.assert_allclose(seeing.scores(network)(x), found @ kernel + bias, rtol=1e-4, atol=1e-6)
+    maps = seeing.features(network, x, "maps", batch_size=2)
+    assert maps.shape == (5, 10, 10, 6)
+    np.testing.assert_allclose(found, [image.mean(axis=(0, 1)) for image in maps], rtol=1e-4)
+
+
+def test_firing_rates_count_places_one_by_one():
+    network, x = stack(), images(5, 20, 20, 1)
+    kernel, bias = network.layers[0].get_weights()
+    kernel[..., 0], bias[0] = 0, -1  # a channel that never answers
+    network.layers[0].set_weights([kernel, bias])
+    (rates,) = seeing.firing_rates(network, x, batch_size=2).values()
+    fired = np.zeros(4)
+    for image in x:
+        for row, column in np.ndindex(18, 18):
+            window = image[row : row + 3, column : column + 3, :, None]
+            fired += (window * kernel).sum(axis=(0, 1, 2)) + bias > 0
+    np.testing.assert_allclose(rates, fired / (5 * 18 * 18))
+    assert rates[0] == 0
+    assert (rates[1:] > 0).all()
+
+
 def test_learning_goes_on_after_looking():
     network = classifier()
     seeing.grad_cam(network, images(1, 12, 12, 3))
