@@ -7,6 +7,7 @@ arrays, told apart by the flip.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from cnnlib import threads
 from cnnlib.errors import DtypeError, ShapeError
 from cnnlib.padding import amounts_for, as_array, pad, pad_backward
-from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis
+from cnnlib.sizes import Padding, PerAxis, as_int, kernel_shape, output_shape, per_axis, remembered
 from cnnlib.windows import sliding_windows
 
 #: The windows that are laid out side by side for one matrix product, in bytes: about a core's cache.
@@ -28,8 +29,10 @@ BLOCK_PLACES = 512
 MERGED_WIDTH = 16
 #: From so many channels and filters on, sums of neighbours are quicker than more products (measured).
 DEEP = 128
-#: Inputs of up to so many channels get their gradient in strips of so many outputs (measured).
-FEW_CHANNELS, STRIP = 8, 4
+#: Inputs of up to so many channels get their gradient in strips of up to so many outputs (measured).
+FEW_CHANNELS, STRIP = 8, 5
+#: NumPy adds short rows slowly; so many numbers at a stroke are enough.
+LONG_ROW = 512
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
 PARTS = 8
 
@@ -155,8 +158,7 @@ def conv_backward(
         padded = pad(plan.inputs, plan.amounts, pad_mode, pad_value)
         of_kernel = _kernel_gradient(slopes, padded, plan, groups)
     if "bias" in needs:
-        rows = slopes.reshape(-1, slopes.shape[-1])
-        of_bias = np.ones(len(rows), rows.dtype) @ rows  # a sum over all places, by BLAS
+        of_bias = _sum_rows(slopes.reshape(-1, slopes.shape[-1]))
     return ConvGradients(of_inputs, of_kernel, of_bias)
 
 
@@ -208,7 +210,7 @@ class _Plan(NamedTuple):
     kernel: NDArray
     steps: tuple[int, ...]
     gaps: tuple[int, ...]
-    amounts: list[tuple[int, int]]
+    amounts: tuple[tuple[int, int], ...]
     shape: tuple[int, ...]  # of the outputs
 
 
@@ -222,15 +224,25 @@ def _plan(
 ) -> _Plan:
     inputs, kernel = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     dtype = np.result_type(inputs, kernel)
-    rank = _check_shapes(inputs, kernel, groups)
-    kernel_size, filters = kernel.shape[:rank], kernel.shape[-1]
+    geometry = _geometry(inputs.shape, kernel.shape, strides, padding, dilation_rate, groups)
+    return _Plan(inputs.astype(dtype, copy=False), kernel.astype(dtype, copy=False), *geometry)
+
+
+@remembered
+def _geometry(
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: PerAxis,
+    padding: Padding,
+    dilation_rate: PerAxis,
+    groups: int,
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Strides, dilation and padding of every axis, and the shape of the outputs, or what does not fit."""
+    rank = _check_shapes(shape, kernel, groups)
     steps = per_axis(strides, rank, "strides")
     gaps = per_axis(dilation_rate, rank, "dilation_rate")
-    amounts = amounts_for(inputs.shape[1:-1], kernel_size, steps, padding, gaps)
-    shape = output_shape(inputs.shape, kernel_size, filters, steps, amounts, gaps)
-    return _Plan(
-        inputs.astype(dtype, copy=False), kernel.astype(dtype, copy=False), steps, gaps, amounts, shape
-    )
+    amounts = tuple(amounts_for(shape[1:-1], kernel[:rank], steps, padding, gaps))
+    return steps, gaps, amounts, output_shape(shape, kernel[:rank], kernel[-1], steps, amounts, gaps)
 
 
 def _slide(
@@ -283,9 +295,28 @@ def _multiply_blocks(windows: NDArray, matrix: NDArray, bias: NDArray | None, ou
         product = outputs[block].reshape(-1, matrix.shape[1])  # a view: the block is contiguous
         np.matmul(_laid_out(windows[block]), matrix, out=product)
         if bias is not None:
-            product += bias
+            together, _ = _long_rows(product)
+            together += np.tile(bias, together.shape[1] // len(bias))
 
     threads.each(multiply, _blocks(outputs.shape[:-1], matrix.shape[0] * windows.itemsize))
+
+
+def _long_rows(rows: NDArray) -> tuple[NDArray, int]:
+    """Several short rows as one long one, (rows / n, n * columns), and this number n.
+
+    >>> _long_rows(np.zeros((6, LONG_ROW // 4)))[0].shape == (2, 3 * LONG_ROW // 4)
+    True
+    """
+    count, columns = rows.shape
+    together = _largest_divisor(count, LONG_ROW // columns) if rows.flags.c_contiguous and columns else 1
+    return rows.reshape(count // together, together * columns), together
+
+
+def _sum_rows(rows: NDArray) -> NDArray:
+    """The sum of all rows, (columns,), by BLAS: its product with ones is quick where rows are long."""
+    long, together = _long_rows(rows)
+    sums = np.ones(len(long), rows.dtype) @ long
+    return sums.reshape(together, rows.shape[1]).sum(axis=0)
 
 
 def _laid_out(windows: NDArray) -> NDArray:
@@ -493,10 +524,11 @@ def _add_strips(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDA
     """
     *lead, breadth, channels, filters = plan.kernel.shape
     places, width = slopes.shape[-2], target.shape[-2]
-    banded = np.zeros((*lead, STRIP, filters, STRIP - 1 + breadth, channels), slopes.dtype)
-    for place in range(STRIP):
+    strip = -(-places // -(-places // STRIP))  # as few strips as may be, all of about one length
+    banded = np.zeros((*lead, strip, filters, strip - 1 + breadth, channels), slopes.dtype)
+    for place in range(strip):
         banded[..., place, :, place : place + breadth, :] = np.moveaxis(plan.kernel, -1, -3)
-    banded = banded.reshape(*lead, STRIP * filters, (STRIP - 1 + breadth) * channels)
+    banded = banded.reshape(*lead, strip * filters, (strip - 1 + breadth) * channels)
     rows = slopes.reshape(*slopes.shape[:-2], places * filters)
     sums = target.reshape(*target.shape[:-2], width * channels)
 
@@ -513,14 +545,14 @@ def _add_strips(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDA
                 met.append(slice(low + offset, high + offset))
             part = sums[block][tuple(met)]
             given = rows[block][tuple(seen)].reshape(-1, places * filters)
-            for left in range(0, places, STRIP):
-                right, first = min(left + STRIP, places), left - starts[-1]
+            for left in range(0, places, strip):
+                right, first = min(left + strip, places), left - starts[-1]
                 low, high = max(first, 0), max(min(right - starts[-1] + breadth - 1, width), 0)
                 matrix = banded[tap][: (right - left) * filters, (low - first) * channels :]
                 matrix = matrix[:, : max(high - low, 0) * channels]
                 product = given[:, left * filters : right * filters] @ matrix
-                strip = part[..., low * channels : low * channels + matrix.shape[1]]
-                strip += product.reshape(strip.shape)
+                sum_ = part[..., low * channels : low * channels + matrix.shape[1]]
+                sum_ += product.reshape(sum_.shape)
 
     image = math.prod(rows.shape[1:]) * rows.itemsize
     step = max(BLOCK_BYTES // max(image, 1), 1)
@@ -613,8 +645,9 @@ def _accumulated_gradient(slopes: NDArray, padded: NDArray, plan: _Plan) -> NDAr
     )
 
 
+@functools.cache
 def _breadth(
-    kernel_shape: Sequence[int], groups: int, stride: int, gap: int, shape: Sequence[int]
+    kernel_shape: tuple[int, ...], groups: int, stride: int, gap: int, shape: tuple[int, ...]
 ) -> tuple[int, int]:
     """How many groups, and how many neighbouring places along the last axis, are worth one product.
 
@@ -707,23 +740,23 @@ def _widen_backward(gradient: NDArray, copies: int, stride: int) -> NDArray:
     return sum(shares, start=np.zeros((), gradient.dtype))
 
 
-def _check_shapes(inputs: NDArray, kernel: NDArray, groups: int) -> int:
+def _check_shapes(inputs: tuple[int, ...], kernel: tuple[int, ...], groups: int) -> int:
     """Return the number of spatial axes, or say which shapes clash."""
-    rank = inputs.ndim - 2
-    if rank < 1 or kernel.ndim != inputs.ndim:
+    rank = len(inputs) - 2
+    if rank < 1 or len(kernel) != len(inputs):
         raise ShapeError(
-            f"inputs of shape {inputs.shape} and a kernel of shape {kernel.shape} do not go together; "
+            f"inputs of shape {inputs} and a kernel of shape {kernel} do not go together; "
             "they need (batch, *spatial, channels) and (*kernel_size, channels / groups, filters)"
         )
     groups = as_int(groups, "groups")
-    channels, filters = inputs.shape[-1], kernel.shape[-1]
-    if 0 in kernel.shape:
-        raise ShapeError(f"kernel of shape {kernel.shape} is empty; every axis needs at least 1")
-    expected = kernel_shape(kernel.shape[:rank], channels, filters, groups)
-    if kernel.shape != expected:
+    channels, filters = inputs[-1], kernel[-1]
+    if 0 in kernel:
+        raise ShapeError(f"kernel of shape {kernel} is empty; every axis needs at least 1")
+    expected = kernel_shape(kernel[:rank], channels, filters, groups)
+    if kernel != expected:
         raise ShapeError(
             f"inputs have {channels} channels in {groups} group(s), but the kernel of shape "
-            f"{kernel.shape} sees {kernel.shape[-2]}; it must have shape {expected}"
+            f"{kernel} sees {kernel[-2]}; it must have shape {expected}"
         )
     return rank
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -391,12 +392,27 @@ class Model:
         self._check_built()
         return self._packed([node.shape for node in self.outputs])
 
-    def get_layer(self, name: str) -> Layer:
-        """The layer of this name.
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or the one with this number in :attr:`layers`, negative from the end.
+
+        Keras counts the input of a ``Model`` as a layer, but not that of a ``Sequential``; here inputs are
+        left out of both.
 
         Raises:
-            CnnError: there is none.
+            CnnError: there is none; or not just one of name and index was given.
         """
+        if (name is None) == (index is None):
+            raise CnnError("get_layer takes a name or an index=, one of them")
+        if index is not None or not isinstance(name, str):
+            number = as_int(index if name is None else name, "index", minimum=-sys.maxsize)
+            if name is not None:
+                raise CnnError(f"get_layer takes a layer's name; for its number write index={number}")
+            if not -len(self.layers) <= number < len(self.layers):
+                raise CnnError(
+                    f"{self.name} has {len(self.layers)} layers, from index 0 to {len(self.layers) - 1}; "
+                    f"{number} is none of them"
+                )
+            return self.layers[number]
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -504,13 +520,13 @@ class Model:
 
     # --- shortcuts to the modules above ----------------------------------------------------------------
 
-    def fit(self, x: Any, y: Any, *args: Any, **options: Any) -> Any:
+    def fit(self, x: Any, y: Any, **options: Any) -> Any:
         """Learn from images and targets: see :func:`cnnlib.training.fit`."""
-        return importlib.import_module("cnnlib.training").fit(self, x, y, *args, **options)
+        return importlib.import_module("cnnlib.training").fit(self, x, y, **options)
 
-    def evaluate(self, x: Any, y: Any, *args: Any, **options: Any) -> Any:
+    def evaluate(self, x: Any, y: Any, **options: Any) -> Any:
         """Loss and accuracy on images and targets: see :func:`cnnlib.training.evaluate`."""
-        return importlib.import_module("cnnlib.training").evaluate(self, x, y, *args, **options)
+        return importlib.import_module("cnnlib.training").evaluate(self, x, y, **options)
 
     def save(self, path: Any) -> None:
         """Write the weights to a file: see :func:`cnnlib.weights.save`."""
@@ -524,8 +540,8 @@ class Sequential(Model):
     """A network without branches: a list of layers, each reading the one before.
 
     Args:
-        layers: they may begin with a node that :func:`Input` made; without one, the first call settles
-            the shapes.
+        layers: one, or a list that may begin with a node that :func:`Input` made; without one, the first
+            call settles the shapes.
         name: of the network.
 
     >>> from cnnlib.layers import Dense, Flatten
@@ -534,12 +550,14 @@ class Sequential(Model):
     ((2, 10), 650)
     """
 
-    def __init__(self, layers: Iterable[Layer | Model | Node] = (), name: str = "") -> None:
+    def __init__(
+        self, layers: Layer | Model | Node | Iterable[Layer | Model | Node] = (), name: str = ""
+    ) -> None:
         self.name = name or "sequential"
         self._lists = (False, False)
         self.inputs, self.outputs = (), ()
         self.calls, self.layers = [], []
-        for layer in layers:
+        for layer in [layers] if isinstance(layers, (Layer, Model, Node)) else layers:
             self.add(layer)
 
     @property

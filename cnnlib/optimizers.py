@@ -240,6 +240,7 @@ class Adam(Optimizer):
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
+        *,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -253,11 +254,17 @@ class Adam(Optimizer):
     def update(self, weight: NDArray, gradient: NDArray, rate: float, *memory: NDArray) -> None:
         """Move both means a little towards this gradient, then step along their quotient."""
         mean, square = memory
-        mean += (gradient - mean) * (1 - self.beta_1)
-        square += (gradient * gradient - square) * (1 - self.beta_2)
+        change = gradient - mean
+        mean += np.multiply(change, 1 - self.beta_1, out=change)
+        np.multiply(gradient, gradient, out=change)  # one array for all that comes between
+        change -= square
+        square += np.multiply(change, 1 - self.beta_2, out=change)
         step = self.iterations + 1
         correction = math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        weight -= mean * (rate * correction) / (np.sqrt(square) + self.epsilon)
+        quotient = np.sqrt(square, out=change)
+        quotient += self.epsilon
+        np.divide(mean, quotient, out=quotient)
+        weight -= np.multiply(quotient, rate * correction, out=quotient)
 
 
 #: By name, with Keras' default settings.

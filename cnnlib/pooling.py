@@ -26,7 +26,7 @@ from cnnlib import threads
 from cnnlib.convolution import BLOCK_BYTES, as_floats, as_gradient
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for
-from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis
+from cnnlib.sizes import Padding, PerAxis, output_shape, per_axis, remembered
 
 Floats = NDArray[np.floating]
 #: To reach a piece of fewer bytes than this takes longer than to compute it.
@@ -98,16 +98,19 @@ def max_pool_backward(
     values, axes, shape = _prepare(inputs, pool_size, strides, padding)
     slopes = as_gradient(gradient, shape, values.dtype)
     highest = _made(outputs, shape, max_pool, values, pool_size, strides, padding)
-    results = np.zeros(values.shape, values.dtype)
+    results = (np.empty if _tile(axes, values.shape) else np.zeros)(values.shape, values.dtype)
 
     def work(block: _Block) -> None:
         seen, given, top = values[block.seen], results[block.seen], highest[block.made]
-        waiting = np.ones(top.shape, bool)  # the windows whose largest value is not found yet
-        for place, tap in _taps(block.axes, seen.shape):
+        waiting = ~np.isnan(top)  # the windows whose largest value is not found yet
+        *taps, last = _taps(block.axes, seen.shape)
+        for place, tap in taps:
             won = _taken(seen, tap) == top[place]
             won &= waiting[place]
             waiting[place] ^= won
             _add(given, tap, slopes[block.made][place] * won, axes)
+        place, tap = last  # where it was not found by now, it must be here
+        _add(given, tap, slopes[block.made][place] * waiting[place], axes)
 
     _each_image(work, _blocks(values, axes))
     return results
@@ -334,11 +337,20 @@ def _prepare(
 ) -> tuple[Floats, list[_Axis], tuple[int, ...]]:
     """The inputs as floats, the movement along every axis, and the shape of the outputs."""
     values = _feature_maps(inputs)
-    rank, spatial = values.ndim - 2, values.shape[1:-1]
+    axes, shape = _movement(values.shape, pool_size, strides, padding)
+    return values, list(axes), shape
+
+
+@remembered
+def _movement(
+    values: tuple[int, ...], pool_size: PerAxis, strides: PerAxis | None, padding: Padding
+) -> tuple[tuple[_Axis, ...], tuple[int, ...]]:
+    """The movement along every axis of values of this shape, and the shape of the outputs."""
+    rank, spatial = len(values) - 2, values[1:-1]
     sizes = per_axis(pool_size, rank, "pool_size")
     steps = per_axis(pool_size if strides is None else strides, rank, "strides")
     amounts = amounts_for(spatial, sizes, steps, padding)
-    shape = output_shape(values.shape, sizes, None, steps, amounts)  # raises if a window does not fit
+    shape = output_shape(values, sizes, None, steps, amounts)  # raises if a window does not fit
     for axis, (pair, size) in enumerate(zip(amounts, sizes, strict=True)):
         if max(pair) >= size:
             raise SizeError(
@@ -346,7 +358,7 @@ def _prepare(
                 f"pad by less than {size} on each side"
             )
     moves = zip(sizes, steps, amounts, shape[1:-1], strict=True)
-    return values, [_Axis(size, step, before, places) for size, step, (before, _), places in moves], shape
+    return tuple(_Axis(size, step, before, places) for size, step, (before, _), places in moves), shape
 
 
 def _blocks(values: NDArray, axes: list[_Axis]) -> Iterator[_Block]:
@@ -499,6 +511,20 @@ def _add(results: Floats, place: tuple[slice | int, ...], values: Floats, axes: 
         results.view(piece)[place] = values.view(piece)
     else:
         results[place] = values
+
+
+def _tile(axes: list[_Axis], shape: tuple[int, ...]) -> bool:
+    """Whether the windows cover all inputs, each once, so that nothing is left to be zero.
+
+    >>> _tile([_Axis(size=2, step=2, before=0, places=3)], (1, 6, 1))
+    True
+    >>> _tile([_Axis(size=2, step=2, before=0, places=3)], (1, 7, 1))       # the last input is in none
+    False
+    """
+    return all(
+        size == step and before == 0 and places * size == length
+        for (size, step, before, places), length in zip(axes, shape[1:-1], strict=True)
+    )
 
 
 def _taken(values: Floats, place: tuple[slice | int, ...]) -> Floats:

@@ -11,13 +11,14 @@ learning* (2016, arXiv:1603.07285).
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from cnnlib.errors import CnnError, ShapeError, SizeError
 
@@ -27,11 +28,43 @@ Padding: TypeAlias = "str | int | Sequence[int | tuple[int, int]]"
 PerAxis: TypeAlias = "int | Sequence[int]"
 
 PADDING_MODES = ("valid", "same", "full", "causal")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 #: Bytes of a number, by the name of its type.
 _ITEM_BYTES = {
     **{f"{kind}{bits}": bits // 8 for kind in ("float", "int", "uint") for bits in (16, 32, 64)},
     **{"bfloat16": 2, "int8": 1, "uint8": 1, "bool": 1},
 }
+
+
+def remembered(rule: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let a rule on whole numbers keep its results: a network asks for the same ones batch after batch.
+
+    Only plain whole numbers, words and tuples of them are looked up; all else (a list, an array, True, 1.0,
+    which is equal to 1 but no size) goes to the rule itself. Results are shared: let them be tuples.
+
+    >>> @remembered
+    ... def area(shape):
+    ...     print("computed")
+    ...     return math.prod(shape)
+    >>> area((2, 3)), area((2, 3)), area([2, 3])
+    computed
+    computed
+    (6, 6, 6)
+    """
+    known = functools.lru_cache(maxsize=1024)(rule)
+
+    @functools.wraps(rule)
+    def asked(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+        return known(*arguments) if not named and _plain(arguments) else rule(*arguments, **named)
+
+    return asked
+
+
+def _plain(value: Any) -> bool:
+    """Whether equal values are the same to every rule: numbers, words, None, and tuples of them."""
+    kind = type(value)
+    return kind is int or kind is str or value is None or (kind is tuple and all(map(_plain, value)))
 
 
 def as_int(value: Any, name: str, minimum: int = 1) -> int:
@@ -161,17 +194,18 @@ def padding_amounts(
     size = as_int(size, "input size", minimum=0)
     stride = as_int(stride, "stride")
     span = effective_kernel_size(kernel_size, dilation)
-    if not isinstance(padding, str):
+    if padding is not None and not isinstance(padding, str):
         before, after = per_axis(padding, 2, "padding", minimum=0)
         return (before, after)
-    if padding == "valid":
+    mode = padding and padding.lower()  # as in Keras: "SAME" is "same"
+    if mode == "valid":
         return (0, 0)
-    if padding == "same":
+    if mode == "same":
         total = max((-(-size // stride) - 1) * stride + span - size, 0)
         return (total // 2, total - total // 2)
-    if padding == "full":
+    if mode == "full":
         return (span - 1, span - 1)
-    if padding == "causal":
+    if mode == "causal":
         return (span - 1, 0)
     raise SizeError(
         f"padding {shown(padding)} is unknown; use one of {', '.join(PADDING_MODES)}, "
@@ -522,7 +556,7 @@ def transposed_crop(
             f"output_padding {output_padding} must be smaller than stride {stride}; "
             "no convolution would have left out so much"
         )
-    mode = padding if isinstance(padding, str) else ""  # an array would compare element by element
+    mode = padding.lower() if isinstance(padding, str) else ""  # an array would compare element by element
     if mode == "same":
         added = stride - span % 2 if output_padding is None else output_padding
         total = 2 * (span // 2) - added

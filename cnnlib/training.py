@@ -32,7 +32,7 @@ from cnnlib.optimizers import (
     as_number,
 )
 from cnnlib.optimizers import optimizer as optimizer_named
-from cnnlib.sizes import as_int
+from cnnlib.sizes import as_int, shown
 
 __all__ = [
     "LOSSES",
@@ -76,6 +76,10 @@ LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., NDArray]]] = {
         "mean_squared_error",
     )
 }
+#: The short names that Keras has for losses too.
+SHORT_NAMES = {"mse": "mean_squared_error"}
+#: Memory that lies free and is not given back to the system, so that the next batch finds it (see fit).
+KEPT_BYTES = 31 << 20
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,11 @@ class Loss:
     """A loss by Keras' name: its value, its gradient, and what the accuracy of such an output is.
 
     Args:
-        name: one of :data:`LOSSES`.
+        name: one of :data:`LOSSES`, or a short name for it, ``mse``.
         from_logits: the outputs are those of the last layer without softmax (or sigmoid).
 
+    >>> Loss("mse")
+    Loss(name='mean_squared_error', from_logits=False)
     >>> Loss("mean_squared_error")(np.array([[0.0, 1.0]]), np.array([[0.0, 3.0]]))
     2.0
     """
@@ -94,6 +100,8 @@ class Loss:
     from_logits: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.name, str):
+            object.__setattr__(self, "name", SHORT_NAMES.get(self.name, self.name))  # the loss is frozen
         if not isinstance(self.name, str) or self.name not in LOSSES:
             raise OptionError(f"loss {self.name!r} is unknown; use one of {', '.join(LOSSES)}")
         if self.from_logits and self.name == "mean_squared_error":
@@ -249,6 +257,7 @@ class EarlyStopping(_Watch):
     def __init__(
         self,
         monitor: str = "val_loss",
+        *,
         patience: int = 0,
         min_delta: float = 0.0,
         restore_best_weights: bool = False,
@@ -296,6 +305,7 @@ class ReduceLROnPlateau(_Watch):
     def __init__(
         self,
         monitor: str = "val_loss",
+        *,
         factor: float = 0.1,
         patience: int = 10,
         min_delta: float = 1e-4,
@@ -395,20 +405,23 @@ def fit(
     model: Model,
     x: ArrayLike,
     y: ArrayLike,
+    *,
     epochs: int = 1,
     batch_size: int = 32,
-    *,
     optimizer: str | Optimizer = "sgd",
     loss: str | Loss = "sparse_categorical_crossentropy",
     from_logits: bool = False,
     validation_data: tuple[ArrayLike, ArrayLike] | None = None,
-    callbacks: Sequence[Callback] = (),
+    validation_split: float = 0.0,
+    callbacks: Callback | Sequence[Callback] = (),
     augment: Augment | Sequence[Augment] = (),
     shuffle: bool = True,
     seed: int | np.random.Generator | None = 0,
     verbose: int | str = "auto",
 ) -> History:
     """Train a model: for every batch of every epoch go forward, compare, go backward, and step.
+
+    All but the first three arguments are given by name (Keras counts ``batch_size`` before ``epochs``).
 
     Args:
         model: a :class:`cnnlib.network.Model` or ``Sequential`` with one input and one output.
@@ -418,7 +431,9 @@ def fit(
         optimizer: ``sgd``, ``adam``, or one with settings, such as ``SGD(0.01, momentum=0.9)``.
         loss, from_logits: a name of :data:`LOSSES`, or a :class:`Loss`.
         validation_data: a pair (x, y) that is evaluated after every epoch and never learned from.
-        callbacks: such as :class:`EarlyStopping` and :class:`ReduceLROnPlateau`.
+        validation_split: instead, the part of the examples, from 0 to under 1, that is kept for this: the
+            last ones, as in Keras, so that examples in an order have to be shuffled before.
+        callbacks: such as :class:`EarlyStopping` and :class:`ReduceLROnPlateau`; one, or several.
         augment: such as ``random_shift(2)``, or several of the kind, one after the other.
         shuffle: see the examples in another order in every epoch.
         seed: for the order and the augmentation; the same seed gives the same result, if the model's own
@@ -438,20 +453,26 @@ def fit(
     stepper = optimizer_named(optimizer)
     epochs, batch_size = as_int(epochs, "epochs"), as_int(batch_size, "batch_size")
     changes = (augment,) if callable(augment) else tuple(augment)
+    watchers = _watchers(callbacks)
     inputs, targets = _examples(model, x, y, criterion)
     held_out = None
     if validation_data is not None:
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
-            raise OptionError("validation_data is a pair (x, y) of inputs and targets")
+        if validation_split or not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+            raise OptionError("validation_data is a pair (x, y); leave out validation_split beside it")
         held_out = _examples(model, *validation_data, criterion)
-    if isinstance(seed, (int, float)):
-        as_int(seed, "seed", minimum=0)
-    rng = np.random.default_rng(seed)
+    elif validation_split:
+        first = _split(len(inputs), validation_split)
+        held_out, (inputs, targets) = (inputs[first:], targets[first:]), (inputs[:first], targets[:first])
+    rng = _source(seed)
     run, history = Run(model, stepper), History()
     batches = -(-len(inputs) // batch_size)
+    # The C library gives what lies free at the end of its memory back to the system, and has to fetch it
+    # anew, page by page, for the next batch: a quarter of the time. GNU's keeps twice the largest block that
+    # was ever freed. This one is never written to, so that it takes no memory itself.
+    np.empty(KEPT_BYTES, np.uint8)
 
     with _progress(verbose, epochs, batches) as progress:
-        for callback in callbacks:
+        for callback in watchers:
             callback.on_train_begin(run)
         for epoch in range(epochs):
             order = rng.permutation(len(inputs)) if shuffle else np.arange(len(inputs))
@@ -470,13 +491,13 @@ def fit(
             if held_out is not None:
                 found = _evaluate(model, *held_out, criterion, batch_size)
                 logs |= {f"val_{name}": value for name, value in found.items()}
-            for callback in callbacks:
+            for callback in watchers:
                 callback.on_epoch_end(run, epoch, logs)
             history.append(logs)
             progress.epoch(epoch, logs)
             if run.stop:
                 break
-        for callback in callbacks:
+        for callback in watchers:
             callback.on_train_end(run)
     return history
 
@@ -554,8 +575,8 @@ def evaluate(
     model: Model,
     x: ArrayLike,
     y: ArrayLike,
-    batch_size: int = 32,
     *,
+    batch_size: int = 32,
     loss: str | Loss = "sparse_categorical_crossentropy",
     from_logits: bool = False,
 ) -> dict[str, float]:
@@ -617,6 +638,34 @@ class _Totals:
 
 
 # What is checked before the first batch
+
+
+def _split(examples: int, share: float) -> int:
+    """The number of the first example that is held out, or what leaves nothing to learn or to test.
+
+    >>> _split(10, 0.25)        # Keras rounds down, too
+    7
+    """
+    first = int(examples * (1 - as_number(share, "validation_split", below=1)))
+    if not 0 < first < examples:
+        raise OptionError(
+            f"validation_split {share:g} of {examples} examples leaves {first} to learn from and "
+            f"{examples - first} to test with; both need at least one"
+        )
+    return first
+
+
+def _source(seed: int | np.random.Generator | None) -> np.random.Generator:
+    """Where chance comes from, or what is no seed."""
+    return np.random.default_rng(as_int(seed, "seed", minimum=0) if isinstance(seed, (int, float)) else seed)
+
+
+def _watchers(callbacks: Callback | Sequence[Callback]) -> tuple[Callback, ...]:
+    """One callback or several, as a tuple, or what is none."""
+    listed = callbacks if isinstance(callbacks, (tuple, list)) else (callbacks,)
+    if strangers := [item for item in listed if not isinstance(item, Callback)]:
+        raise OptionError(f"callbacks are such as EarlyStopping(patience=3), not {shown(strangers[0])}")
+    return tuple(listed)
 
 
 def _loss(given: str | Loss, from_logits: bool) -> Loss:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.padding import as_array
-from cnnlib.sizes import PerAxis, output_shape, per_axis
+from cnnlib.sizes import PerAxis, output_shape, per_axis, remembered
 
 
 def sliding_windows(
@@ -33,17 +33,28 @@ def sliding_windows(
         SizeError: a window does not fit along an axis.
     """
     inputs = as_array(inputs, "inputs")
-    rank = inputs.ndim - 2
-    shape = output_shape(inputs.shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
+    shape, jumps = _view(inputs.shape, inputs.strides, kernel_size, strides, dilation_rate)
+    return np.lib.stride_tricks.as_strided(inputs, shape, jumps, writeable=False)
+
+
+@remembered
+def _view(
+    shape: tuple[int, ...],
+    jumps: tuple[int, ...],
+    kernel_size: PerAxis,
+    strides: PerAxis,
+    dilation_rate: PerAxis,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shape of the windows, and the bytes from one element to the next along each of their axes.
+
+    From window to window it is a stride further, from weight to weight within a window a dilation.
+    """
+    outputs = output_shape(shape, kernel_size, None, strides, "valid", dilation_rate)  # raises if unfit
+    rank = len(shape) - 2
     kernels = per_axis(kernel_size, rank, "kernel_size")
     steps = per_axis(strides, rank, "strides")
     gaps = per_axis(dilation_rate, rank, "dilation_rate")
-    item, *along, channel = inputs.strides  # in bytes, from one element to the next
+    item, *along, channel = jumps
     between = [size * step for size, step in zip(along, steps, strict=True)]
     within = [size * gap for size, gap in zip(along, gaps, strict=True)]
-    return np.lib.stride_tricks.as_strided(
-        inputs,
-        (*shape[:-1], *kernels, shape[-1]),
-        (item, *between, *within, channel),
-        writeable=False,
-    )
+    return (*outputs[:-1], *kernels, outputs[-1]), (item, *between, *within, channel)

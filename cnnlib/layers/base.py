@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
+import inspect
 import itertools
 import math
 import re
@@ -34,7 +36,7 @@ from numpy.typing import NDArray
 from cnnlib.activations import ACTIVATIONS, activation, activation_backward
 from cnnlib.convolution import as_floats
 from cnnlib.errors import CnnError, DtypeError, ShapeError, SizeError
-from cnnlib.layers.initializers import initial, seed_sequence
+from cnnlib.layers.initializers import initial, known_initializer, seed_sequence
 from cnnlib.layers.nodes import Call, Node, Shape, calls_behind, is_symbolic
 from cnnlib.receptive_field import AnyWindow
 from cnnlib.sizes import shown
@@ -43,6 +45,51 @@ Floats: TypeAlias = NDArray[np.floating]
 #: How an activation passes a gradient back: (gradient, its inputs, its outputs) to the gradient of its
 #: inputs. The inputs are None where the outputs were computed in their place.
 Rule: TypeAlias = "Callable[[Floats, Floats | None, Floats], Floats]"
+
+
+class ArgumentError(CnnError, TypeError):
+    """A layer was made with arguments that it does not have, or without those that it needs."""
+
+
+class LayerType(type):
+    """The class of layer classes: makes a layer, or says by the layer's own name which arguments it has."""
+
+    def __call__(cls, *given: Any, **named: Any) -> Any:
+        """Make a layer. Keras' ``data_format`` may be given where it says what is always so here."""
+        if named.get("data_format") not in (None, "channels_last"):
+            raise ArgumentError(
+                f"{cls.__name__}: data_format {shown(named['data_format'])} is not to be had; images are "
+                "(batch, *spatial, channels), 'channels_last'; move the axes, by np.moveaxis(images, 1, -1)"
+            )
+        named.pop("data_format", None)
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        try:
+            signature.bind(None, *given, **named)
+        except TypeError as error:
+            raise ArgumentError(_arguments_wanted(cls.__name__, signature, given, named, error)) from None
+        return super().__call__(*given, **named)
+
+
+def _arguments_wanted(
+    layer: str, signature: inspect.Signature, given: Sequence[Any], named: Mapping[str, Any], error: TypeError
+) -> str:
+    """What is wrong with the arguments of a layer, and which there are."""
+    _, *arguments = signature.parameters.values()
+    names = [argument.name for argument in arguments]
+    by_place = [a.name for a in arguments if a.kind is not inspect.Parameter.KEYWORD_ONLY]
+    if unknown := [name for name in named if name not in names]:
+        near = difflib.get_close_matches(unknown[0], names, 1, cutoff=0.5)
+        hint = f"do you mean {near[0]!r}? " if near else ""
+        return f"{layer} has no argument {unknown[0]!r}; {hint}there are {', '.join(names)}"
+    if len(given) > len(by_place):
+        return (
+            f"{layer} takes {len(by_place)} arguments by their place ({', '.join(by_place)}), "
+            f"but {len(given)} were given; give the others by name"
+        )
+    rest = (a for a in arguments[len(given) :] if a.name not in named)
+    if missing := [a.name for a in rest if a.default is inspect.Parameter.empty]:
+        return f"{layer} needs {' and '.join(missing)}; there are {', '.join(names)}"
+    return f"{layer}: {error}"
 
 
 class Weight(NamedTuple):
@@ -60,7 +107,7 @@ class Activated(NamedTuple):
 
 
 @dataclass(eq=False, repr=False)
-class Layer:
+class Layer(metaclass=LayerType):
     """Base class of all layers.
 
     A subclass is a dataclass whose fields are its arguments. It says what weights it has in
@@ -88,6 +135,9 @@ class Layer:
         if str(self.dtype) not in ("float16", "float32", "float64"):
             raise DtypeError(f"{self.name}: dtype must be float32 or float64, not {self.dtype!r}")
         self.dtype = np.dtype(self.dtype).name
+        for argument in dataclasses.fields(self):
+            if argument.name.endswith("_initializer"):
+                known_initializer(getattr(self, argument.name))  # raises where it is unknown
         self.built = False
         self._specs: dict[str, Weight] = {}
         self._weights: dict[str, Floats] = {}
@@ -128,7 +178,8 @@ class Layer:
     @property
     def weights(self) -> dict[str, Any]:
         """The weights by name, in Keras' order, drawn at the first use."""
-        if len(self._weights) < len(self.weight_shapes):
+        if not self.built or len(self._weights) < len(self._specs):
+            _ = self.weight_shapes  # says so where the layer is not built yet
             self.initialize()
         return self._weights
 
@@ -164,6 +215,7 @@ class Layer:
 
         Raises:
             ShapeError: another number of weights, or another shape.
+            DtypeError: NaN or infinite values, with which no output would be a number.
         """
         shapes = self.weight_shapes
         if len(weights) != len(shapes):
@@ -176,6 +228,11 @@ class Layer:
             array = as_floats(weight, f"{self.label}: {name}")
             if array.shape != shape:
                 raise ShapeError(f"{self.label}: {name} has shape {shape}, but {array.shape} was given")
+            if bad := array.size - np.count_nonzero(np.isfinite(array)):
+                raise DtypeError(
+                    f"{self.label}: {bad} of {array.size} numbers of {name} are NaN or infinite; "
+                    "give weights that were saved before training went wrong"
+                )
             taken[name] = np.array(array, self.dtype)
         self._weights = taken
 

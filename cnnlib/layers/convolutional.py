@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from cnnlib import sizes
 from cnnlib.convolution import ConvGradients, conv, conv_backward
 from cnnlib.errors import ShapeError
 from cnnlib.layers.base import Floats, Weight, WeightedSum, one_image, open_sizes
 from cnnlib.layers.nodes import Shape
+from cnnlib.padding import pad
 from cnnlib.receptive_field import Window
-from cnnlib.sizes import Padding, PerAxis, as_int, per_axis, split_padding
+from cnnlib.sizes import Padding, PerAxis, as_int, padding_amounts, per_axis, split_padding
 from cnnlib.upsampling import ConvTransposeGradients, conv_transpose, conv_transpose_backward
 from cnnlib.variants import (
     LocallyConnectedGradients,
@@ -50,7 +53,11 @@ class Windowed(WeightedSum):
             setattr(self, name, per_axis(getattr(self, name), self.rank, name))
         if isinstance(self.padding, str):
             self.padding = self.padding.lower()
-        split_padding(self.padding, self.rank)  # raises where entries are missing
+        entries = split_padding(self.padding, self.rank)
+        for size, entry in zip(_tuple(self.kernel_size), entries, strict=True):
+            padding_amounts(1, size, padding=entry)  # raises where it is unknown
+        if (mode := getattr(self, "pad_mode", None)) is not None:
+            pad(np.zeros((1,) * (self.rank + 2)), [(1, 1)] * self.rank, mode, getattr(self, "pad_value", 0))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -128,6 +135,8 @@ class Conv(Sliding):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.filters, self.groups = as_int(self.filters, "filters"), as_int(self.groups, "groups")
+        sizes.kernel_shape(_tuple(self.kernel_size), self.groups, self.filters, self.groups)  # raises unless
+        # the filters can be split; whether the channels can, is known when the layer is built
 
     def weight_specs(self, input_shape: Shape) -> dict[str, Weight]:
         """The kernel (*kernel_size, channels / groups, filters), and one bias a filter."""

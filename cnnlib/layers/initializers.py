@@ -117,6 +117,17 @@ INITIALIZERS: dict[str, Initializer] = {
 }
 
 
+def known_initializer(name: Any) -> str:
+    """The name of an initializer as it was given, or an error with the names that there are.
+
+    Raises:
+        CnnError: an unknown name.
+    """
+    if not isinstance(name, str) or name not in INITIALIZERS:
+        raise CnnError(f"initializer {name!r} is unknown; use one of {', '.join(INITIALIZERS)}")
+    return name
+
+
 def initial(
     name: str, shape: Sequence[int], generator: np.random.Generator, dtype: str = "float32"
 ) -> NDArray[np.floating]:
@@ -129,8 +140,7 @@ def initial(
     Raises:
         CnnError: an unknown name.
     """
-    if not isinstance(name, str) or name not in INITIALIZERS:
-        raise CnnError(f"initializer {name!r} is unknown; use one of {', '.join(INITIALIZERS)}")
+    draw = INITIALIZERS[known_initializer(name)]
     kind = np.dtype(dtype)
     drawn = np.promote_types(kind, np.float32)  # NumPy draws no float16
-    return INITIALIZERS[name](generator, shape, drawn).astype(kind, copy=False)
+    return draw(generator, shape, drawn).astype(kind, copy=False)

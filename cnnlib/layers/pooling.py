@@ -27,7 +27,7 @@ from cnnlib.pooling import (
     max_pool_switches,
 )
 from cnnlib.receptive_field import EVERYTHING, AnyWindow, Window
-from cnnlib.sizes import Padding, PerAxis, per_axis, split_padding
+from cnnlib.sizes import Padding, PerAxis, padding_amounts, per_axis, split_padding
 from cnnlib.upsampling import max_unpool, max_unpool_backward
 
 
@@ -60,7 +60,8 @@ class Pooling(Weightless):
         self.strides = per_axis(given, self.rank, "strides")
         if isinstance(self.padding, str):
             self.padding = self.padding.lower()
-        split_padding(self.padding, self.rank)  # raises where entries are missing
+        for size, entry in zip(self.pool_size, split_padding(self.padding, self.rank), strict=True):
+            padding_amounts(1, size, padding=entry)  # raises where it is unknown
 
     @property
     def options(self) -> tuple[PerAxis, PerAxis | None, Padding]:

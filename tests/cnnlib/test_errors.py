@@ -16,6 +16,7 @@ import pytest
 import cnnlib
 from cnnlib import algorithms, errors, filters, images, keras_bridge, padding, sizes
 from cnnlib.errors import CnnError, DtypeError, MissingExtraError, ShapeError, SizeError
+from cnnlib.layers.base import ArgumentError
 from cnnlib.optimizers import OptionError
 from cnnlib.torch_file import TorchFileError
 from cnnlib.training import TrainingError
@@ -48,7 +49,8 @@ def saved(change=None, cut=None, units=3):
     path = Path(tempfile.mkdtemp()) / "weights.npz"
     model = small(units)
     if change:
-        model.set_weights([change(weight) for weight in model.get_weights()])
+        for weight in model.get_layer("dense").weights.values():
+            weight[...] = change(weight)
     NAMES["weights"].save(model, path)
     if cut:
         path.write_bytes(path.read_bytes()[:cut])
@@ -112,11 +114,11 @@ ROWS = [
     ("conv(X, K, padding=-1)", SizeError, f"padding {WHOLE} 0, not -1"),
     ("conv(X, K, padding=1.5)", SizeError, "not 1.5"),
     ("conv(X, K, padding=True)", SizeError, "not True"),
-    ("conv(X, K, padding=None)", SizeError, "not None"),
+    ("conv(X, K, padding=None)", SizeError, "padding None is unknown; use one of valid, same"),
     ("conv(X, K, padding=())", ShapeError, "0 entries () for 2 axes … one mode, one number, or 2"),
     ("conv(X, K, padding=(1, 2, 3))", ShapeError, "3 entries (1, 2, 3) for 2 axes"),
     ("conv(X, K, padding=((1, 2, 3), 1))", ShapeError, "3 values (1, 2, 3) for 2 axes"),
-    ("conv(X, K, padding=(None, 1))", SizeError, "not None"),
+    ("conv(X, K, padding=(None, 1))", SizeError, "padding None is unknown"),
     ("conv(X, K, pad_mode='mirror')", SizeError, "'mirror' is unknown … constant, edge, reflect, circular"),
     ("conv(X, K, padding=1, pad_value='a')", DtypeError, "one real number, not 'a'"),
     ("conv(X, K, padding=1, pad_value=1j)", DtypeError, "not 1j"),
@@ -211,11 +213,49 @@ ROWS = [
     ("layers.MaxPooling2D(7)(X)", SizeError, "kernel 7 does not fit into input 6"),
     ("layers.ChannelShuffle(2)(X)", ShapeError, "3 channels … 2 groups"),
     ("layers.Cropping2D(3)(X)", SizeError, "cropping2d (Cropping2D)"),
+    # layers, when they are made
+    (
+        "layers.Conv2D(4, kernel=3)",
+        ArgumentError,
+        "Conv2D has no argument 'kernel'; do you mean 'kernel_size'?",
+    ),
+    ("layers.MaxPooling2D(2, stride=2)", ArgumentError, "MaxPooling2D has no argument 'stride' … 'strides'"),
+    ("layers.Conv2D(4)", ArgumentError, "Conv2D needs kernel_size; there are filters, kernel_size"),
+    (
+        "layers.Conv2D(4, 3, 1, 'same', 1)",
+        ArgumentError,
+        "Conv2D takes 4 … 5 were given; give the others by name",
+    ),
+    ("layers.Conv2D(4, 3, filters=4)", ArgumentError, "multiple values for argument 'filters'"),
+    (
+        "layers.Conv2D(4, 3, data_format='channels_first')",
+        ArgumentError,
+        "channels_first … np.moveaxis(images, 1",
+    ),
+    ("layers.Conv2D(4, 3, padding='sme')", SizeError, "padding 'sme' is unknown; use one of valid, same"),
+    ("layers.Conv2D(4, 3, padding=(1, None))", SizeError, "padding None is unknown; use one of valid"),
+    ("layers.Conv2D(4, 3, padding=-1)", SizeError, f"padding {WHOLE} 0, not -1"),
+    ("layers.MaxPooling2D(2, padding='x')", SizeError, "padding 'x' is unknown"),
+    ("layers.Conv2D(6, 3, groups=4)", ShapeError, "6 filters cannot be split into 4 groups"),
+    ("layers.Conv2D(6, 3, pad_mode='mirror')", SizeError, "mode 'mirror' is unknown; use one of constant"),
+    ("layers.Conv2D(6, 3, pad_value='0')", DtypeError, "padding value must be one real number"),
+    ("layers.Dense(3, kernel_initializer='he')", CnnError, "initializer 'he' is unknown; use one of zeros"),
+    ("layers.BatchNormalization(gamma_initializer=1)", CnnError, "initializer 1 is unknown"),
     # networks
     ("network.Input(5)", ShapeError, "not 5"),
     ("network.Input((0, 4))", SizeError, "0"),
     ("small()(ones((2, 5, 5, 1)))", ShapeError, "small … (2, 5, 5, 1)"),
     ("small().get_layer('conv')", CnnError, "'conv'"),
+    ("small().get_layer()", CnnError, "a name or an index="),
+    ("small().get_layer('dense', 1)", CnnError, "one of them"),
+    ("small().get_layer(1)", CnnError, "index=1"),
+    ("small().get_layer(index=2)", CnnError, "2 layers, from index 0 to 1; 2 is none"),
+    (
+        "small().set_weights([ones((16, 3)) * np.nan, ones(3)])",
+        DtypeError,
+        "dense (Dense): 48 of 48",
+    ),
+    ("small().set_weights([ones((16, 3)), [0, np.inf, 0]])", DtypeError, "1 of 3 numbers of bias … infinite"),
     ("small().set_weights([ones(3)])", ShapeError, "has 2 weights, but 1 were given"),
     ("small().predict(DIGITS, batch_size=0)", SizeError, f"batch_size {WHOLE} 1, not 0"),
     # learning
@@ -278,7 +318,7 @@ ROWS = [
     ("max_pool(X, 2, strides=0)", SizeError, "not 0"),
     ("max_pool(X, 2, padding=2)", SizeError, "axis 0: padding (2, 2) leaves a window of 2 without any input"),
     ("max_pool(X, 2, padding=(0, 2))", SizeError, "axis 1: padding (2, 2)"),
-    ("max_pool(X, 2, padding='SAME')", SizeError, "'SAME' is unknown"),
+    ("max_pool(X, 2, padding='SAM')", SizeError, "'SAM' is unknown"),
     ("max_pool(X * 1j, 2)", DtypeError, "complex64"),
     ("max_pool(X[:, :0], 2, padding='same')", SizeError, "nothing to pool"),
     ("average_pool(ones(5), 2)", ShapeError, "(5,)"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnlib import sizes
+from cnnlib.convolution import conv
 from cnnlib.errors import CnnError, ShapeError, SizeError
 
 AXES = {
@@ -325,3 +326,36 @@ def test_whatever_is_given_a_message_stays_one_short_line(value):
             call()
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 200
+
+
+def test_modes_are_read_in_any_case_as_in_keras():
+    for mode in sizes.PADDING_MODES:
+        assert sizes.padding_amounts(7, 3, 2, mode.upper()) == sizes.padding_amounts(7, 3, 2, mode)
+        assert sizes.transposed_size(7, 3, 2, mode.upper()) == sizes.transposed_size(7, 3, 2, mode)
+
+
+def test_only_plain_arguments_are_remembered():
+    asked = []
+
+    @sizes.remembered
+    def rule(value, other=None):
+        asked.append(value)
+        return (value, other)
+
+    plain = [1, "same", None, (1, (2, 3))]
+    for value in plain * 2:
+        assert rule(value) == (value, None)
+    assert asked == plain
+    for value in (True, 1.0, (True, 2), [1, 2], np.int64(1), (1.0, (2, 3))):  # some are equal to 1
+        for _ in range(2):
+            assert rule(value) == (value, None)
+    assert len(asked) == len(plain) + 12
+    assert rule(1, other=2) == (1, 2)
+
+
+def test_what_is_remembered_does_not_let_in_what_is_refused():
+    image, kernel = np.ones((1, 6, 6, 1)), np.ones((3, 3, 1, 1))
+    conv(image, kernel, strides=1)
+    for wrong in (True, 1.0, (True, 1), [1, 1.0]):
+        with pytest.raises(SizeError, match="strides must be a whole number"):
+            conv(image, kernel, strides=wrong)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import subprocess
 import sys
 import time
 
@@ -142,7 +144,7 @@ def test_a_sure_mistake_is_still_learned_from(loss, activation):
     model.set_weights([np.float32([[15, -15], [15, -15]]), np.zeros(2)])
     before = evaluate(model, x, y, loss=loss)["loss"]
     assert before > 16.2  # beyond what clipping at 1e-7 gives
-    fit(model, x, y, 10, optimizer=SGD(0.5), loss=loss, verbose=0)
+    fit(model, x, y, epochs=10, optimizer=SGD(0.5), loss=loss, verbose=0)
     assert evaluate(model, x, y, loss=loss)["loss"] < before - 3
 
 
@@ -154,8 +156,8 @@ def test_the_last_activation_is_left_to_itself_where_it_stands_twice(clouds):
         [Input((2,)), Dense(4, activation="sigmoid", seed=1), Dense(3, activation="sigmoid", seed=2)]
     )
     alike = Sequential([Input((2,)), Dense(4, activation="sigmoid", seed=1), Dense(3, seed=2)])
-    fit(model, x, y, 3, loss="binary_crossentropy", verbose=0)
-    fit(alike, x, y, 3, loss="binary_crossentropy", from_logits=True, verbose=0)
+    fit(model, x, y, epochs=3, loss="binary_crossentropy", verbose=0)
+    fit(alike, x, y, epochs=3, loss="binary_crossentropy", from_logits=True, verbose=0)
     for mine, other in zip(model.get_weights(), alike.get_weights(), strict=True):
         np.testing.assert_allclose(mine, other, atol=1e-6)
 
@@ -364,7 +366,8 @@ def test_lenet_reads_held_out_digits_in_a_minute(digits):
     model = lenet()
     started = time.process_time()
     rate = training.CosineDecay(0.003, decay_steps=30 * 63)
-    fit(model, x_train, y_train, 30, 64, optimizer=Adam(rate), augment=random_shift(2), verbose=0)
+    options = {"epochs": 30, "batch_size": 64, "augment": random_shift(2), "verbose": 0}
+    fit(model, x_train, y_train, optimizer=Adam(rate), **options)
     seconds = time.process_time() - started
     found = evaluate(model, x_test, y_test, batch_size=100)
     assert found["accuracy"] >= 0.975
@@ -403,6 +406,64 @@ def test_early_stopping_ends_with_the_best_weights(clouds):
         assert not np.array_equal(best, last)
     again = fit(model, x, y, epochs=2, callbacks=[Losses([9.0, 8.0]), stop], verbose=0)
     assert len(again.epoch) == 2  # an earlier training is forgotten
+
+
+def test_a_single_callback_needs_no_list(clouds):
+    watched = [fit(tiny(), *clouds, epochs=2, callbacks=Losses([3.0, 1.0]), verbose=0)["val_loss"]]
+    watched += [fit(tiny(), *clouds, epochs=2, callbacks=[Losses([3.0, 1.0])], verbose=0)["val_loss"]]
+    assert watched == [[3.0, 1.0]] * 2
+
+
+def test_a_split_holds_out_the_last_examples(clouds):
+    x, y = clouds
+    cut = int(len(x) * 0.75)
+    assert cut != len(x) * 0.75  # Keras rounds down
+    whole, parts = (tiny() for _ in range(2))
+    for model in (whole, parts):
+        model.initialize(0)
+    split = fit(whole, x, y, epochs=2, validation_split=0.25, verbose=0)
+    given = fit(parts, x[:cut], y[:cut], epochs=2, validation_data=(x[cut:], y[cut:]), verbose=0)
+    assert split.history == given.history
+    assert len(split["val_loss"]) == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: fit(tiny(), *GOOD, 3),  # Keras would take it for the size of a batch
+        lambda: evaluate(tiny(), *GOOD, 3),
+        lambda: tiny().fit(*GOOD, 3),
+        lambda: EarlyStopping("loss", 3),  # … and this for min_delta
+        lambda: ReduceLROnPlateau("loss", 0.5),
+        lambda: Adam(0.1, 0.9),
+    ],
+)
+def test_what_has_another_place_in_keras_is_given_by_name(call):
+    with pytest.raises(TypeError, match="positional argument"):
+        call()
+
+
+PAGES_FETCHED = """
+import resource
+import numpy as np
+from cnnlib import architectures, training
+training.KEPT_BYTES = {kept}
+x, y, model = np.zeros((640, 28, 28, 1), np.float32), np.zeros(640, int), architectures.lenet5_modern()
+for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    training.fit(model, x, y, batch_size=64, verbose=0)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have other rules")
+def test_memory_is_kept_from_batch_to_batch():
+    kept, given_back = (
+        int(subprocess.check_output([sys.executable, "-c", PAGES_FETCHED.format(kept=kept)]))
+        for kept in (training.KEPT_BYTES, 0)
+    )
+    assert kept < 0.1 * given_back
 
 
 def test_accuracy_is_watched_upwards(clouds):
@@ -575,6 +636,20 @@ BAD = {
     ),
     "no pair": (lambda: fit(tiny(), *GOOD, validation_data=GOOD[0]), OptionError, "a pair"),
     "evaluate": (lambda: evaluate(tiny(), GOOD[0], GOOD[1] + 1), SizeError, "label 3"),
+    "two validations": (
+        lambda: fit(tiny(), *GOOD, validation_data=GOOD, validation_split=0.5),
+        OptionError,
+        "leave out validation_split",
+    ),
+    "less than none": (lambda: fit(tiny(), *GOOD, validation_split=-0.1), OptionError, "not -0.1"),
+    "nothing to learn from": (
+        lambda: fit(tiny(), *GOOD, validation_split=0.9),
+        OptionError,
+        "leaves 0 to learn from and 6 to test with",
+    ),
+    "the whole as a part": (lambda: fit(tiny(), *GOOD, validation_split=1), OptionError, "below 1, not 1"),
+    "no callback": (lambda: fit(tiny(), *GOOD, callbacks="stop"), OptionError, "EarlyStopping.* not 'stop'"),
+    "seed": (lambda: fit(tiny(), *GOOD, seed=0.5), SizeError, "seed must be a whole number"),
     "mode": (lambda: EarlyStopping(mode="up"), OptionError, "mode 'up' is unknown; use auto, min or max"),
     "patience": (lambda: EarlyStopping(patience=-1), SizeError, "patience"),
     "factor": (lambda: ReduceLROnPlateau(factor=1), OptionError, "factor .* below 1, not 1"),
@@ -598,4 +673,4 @@ def test_a_loss_that_runs_away_says_where_and_what_to_try(clouds):
         TrainingError,
         match=r"became (inf|nan) in epoch \d+, batch \d of 3; try a learning rate smaller than 1e\+06",
     ):
-        fit(model, x, np.eye(3)[y] * 1e9, 50, optimizer=SGD(1e6), loss="mean_squared_error", verbose=0)
+        fit(model, x, np.eye(3)[y] * 1e9, epochs=50, optimizer=SGD(1e6), loss="mse", verbose=0)

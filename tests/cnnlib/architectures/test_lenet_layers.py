@@ -216,5 +216,5 @@ def test_the_network_of_1998_learns_digits():
     x_train, x_test, y_train, y_test = train_test_split(ink, y, 1000, seed=0)
     network = lenet5(scores=True)
     network.initialize(seed=0)
-    fit(network, x_train, y_train, 4, 64, optimizer=Adam(1e-3), from_logits=True, verbose=0)
+    fit(network, x_train, y_train, epochs=4, batch_size=64, optimizer=Adam(1e-3), from_logits=True, verbose=0)
     assert (network.predict(x_test).argmax(axis=1) == y_test).mean() > 0.9

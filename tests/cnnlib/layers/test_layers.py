@@ -45,6 +45,7 @@ from cnnlib.layers import (
 )
 from cnnlib.layers.base import base_name
 from cnnlib.layers.initializers import INITIALIZERS, fans, initial
+from cnnlib.network import Sequential
 from cnnlib.receptive_field import Window, inputs_seen
 
 IMAGE = (2, 7, 6, 4)
@@ -588,3 +589,18 @@ def test_fans_are_those_of_keras():
     compute = keras().src.initializers.random_initializers.compute_fans
     for shape in ((5, 5, 3, 16), (120, 84), (3, 3, 6, 1), (7,), (3, 4, 5), (2, 2, 2, 3, 4), ()):
         assert fans(shape) == tuple(map(int, compute(shape)))
+
+
+def test_what_is_always_so_may_be_said():
+    image = np.ones((1, 8, 8, 3))
+    for made in (Conv2D(4, 3, data_format="channels_last"), MaxPooling2D(2, data_format=None), Flatten()):
+        assert made(image).ndim in (2, 4)
+        assert "data_format" not in made.get_config()
+
+
+def test_one_layer_is_a_network_and_layers_have_numbers():
+    first, last = Dense(3), Dense(4)
+    assert Sequential(first)(np.ones((2, 5))).shape == (2, 3)
+    network = Sequential([first, last])
+    assert network.get_layer(index=0) is network.get_layer("dense") is first
+    assert network.get_layer(index=-1) is last
