@@ -41,7 +41,7 @@ WORDS: dict[str, Any] = {
     "loss": "loss",
 }
 
-#: Inches between pictures, and about how many pixels large pictures keep for each inch.
+#: Inches between pictures, and how many pixels a picture keeps at most for each inch.
 GAP, PIXELS_AN_INCH = 0.08, 90
 
 
@@ -109,7 +109,7 @@ def table(
         raise SizeError(f"{len(columns)} columns have titles, but rows have up to {count} pictures")
     size = (WIDTH - GAP * (count + 1)) / count
     size = min(size, 1.9)
-    above = 0.05 + LINE * bool(columns)
+    above = 0.05 + 1.25 * LINE * bool(columns)
     step = size + GAP + 1.15 * LINE
     height = above + step * len(rows)
     figure, axes = page(height, min(WIDTH, count * (size + GAP) + GAP))
@@ -124,25 +124,26 @@ def table(
             left = GAP + column * (size + GAP)
             bottom = height - top - 1.1 * LINE - size
             panel = figure.add_axes((left / width, bottom / height, size / width, size / height))
-            shown, step_of_pixels = _fewer(np.asarray(values, float), size)
+            shown, many = _fewer(np.asarray(values, float), size)
             picture(panel, shown)
             if column == 0 and frames and title in frames:
-                _frame(panel, frames[title], step_of_pixels)
+                _frame(panel, frames[title], many)
     return figure
 
 
-def _fewer(values: NDArray, size: float) -> tuple[NDArray, int]:
-    """The picture of about as many pixels as can be seen at this size in inches, and how many became one."""
-    step = max(1, round(max(values.shape[:2]) / (size * PIXELS_AN_INCH)))
-    height, width = (n // step * step for n in values.shape[:2])
-    blocks = values[:height, :width].reshape(height // step, step, width // step, step, *values.shape[2:])
-    return np.clip(blocks.mean(axis=(1, 3)), 0, 1), step
+def _fewer(values: NDArray, size: float) -> tuple[NDArray, float]:
+    """The picture of no more pixels than can be seen at this size in inches, and how many became one."""
+    many = max(values.shape[:2]) / (size * PIXELS_AN_INCH)
+    if many <= 1:
+        return np.clip(values, 0, 1), 1.0
+    height, width = (max(round(n / many), 1) for n in values.shape[:2])
+    return np.clip(resize(values, height, width), 0, 1), many
 
 
-def _frame(axes: Any, box: Sequence[slice], step: int) -> None:
+def _frame(axes: Any, box: Sequence[slice], many: float) -> None:
     rows, columns = box
-    corner = (columns.start / step - 0.5, rows.start / step - 0.5)
-    sides = ((columns.stop - columns.start) / step, (rows.stop - rows.start) / step)
+    corner = (columns.start / many - 0.5, rows.start / many - 0.5)
+    sides = ((columns.stop - columns.start) / many, (rows.stop - rows.start) / many)
     for colour, width in (("paper", 4), ("highlight", 2.4)):  # seen on dark and on light ground
         axes.add_patch(
             Rectangle(
