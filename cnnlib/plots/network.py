@@ -529,6 +529,10 @@ def _curve(axes: Axes, points: Sequence[tuple[float, float, float]]) -> None:
 
 def _letter_u(steps: Sequence[Box]) -> Figure:
     """A row for each size: the way down on the left, the way up on the right, skips across."""
+    for box in steps:  # what is cropped for the way up alone belongs there: the way down goes on uncropped
+        readers = [reader for reader in steps if box in reader.inputs]
+        if box.kind == "Cropping" and all(reader.rising and reader.level == box.level for reader in readers):
+            box.rising = True
     stages: dict[tuple[int, bool], list[Box]] = {}
     for box in steps:
         stages.setdefault((box.level, box.rising), []).append(box)

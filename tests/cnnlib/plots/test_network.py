@@ -23,6 +23,7 @@ from cnnlib.layers import (
     Conv2D,
     Conv2DTranspose,
     Conv3D,
+    Cropping2D,
     Dense,
     Dropout,
     Flatten,
@@ -303,6 +304,17 @@ def test_a_u_has_a_row_for_every_size():
     arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
     assert len(arrows) == 3 + 3 + 3
     assert len(rectangles(draw(switched()))) == 5
+
+
+def test_a_u_crops_on_the_way_up_what_the_way_down_keeps():
+    image = Input((16, 16, 1))
+    seen = Conv2D(2, 3)(image)
+    back = Conv2DTranspose(2, 2, strides=2)(Conv2D(4, 3)(MaxPooling2D()(seen)))
+    network = Model(image, Concatenate()([Cropping2D(2)(seen), back]))
+    texts = {text.get_text(): text.get_position()[0] for text in draw(network).axes[0].texts}
+    (down,) = (x for text, x in texts.items() if "conv 3×3  14×14×2" in text)
+    (up,) = (x for text, x in texts.items() if "crop  10×10×2" in text)
+    assert down < up
 
 
 def test_blocks_stand_beside_one_another_whole():
