@@ -118,6 +118,20 @@ def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
         )
 
 
+def name_the_folds(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Say what the arrows in the side bar unfold: the theme leaves them without a name."""
+    make = context.get("generate_toctree_html")
+    if callable(make):
+        context["generate_toctree_html"] = lambda *args, **options: _FOLD.sub(
+            _named_fold, str(make(*args, **options))
+        )
+
+
+def _named_fold(fold: re.Match[str]) -> str:
+    text = re.sub(r"<[^>]*>", "", fold["text"]).strip().replace('"', "&quot;")
+    return f'{fold["before"]}<summary aria-label="Pages of {text}">'
+
+
 def foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """Say at the foot of a page when its code was executed, and with which versions."""
     folder = os.environ.get("BOOK_CACHE")
@@ -140,6 +154,8 @@ def _version(package: str) -> str:
         return version(f"{package}-cpu")
 
 
+#: An entry of the side bar with pages below it.
+_FOLD = re.compile(r"(?P<before><a\b[^>]*>(?P<text>.*?)</a>\s*<details[^>]*>\s*)<summary>", re.DOTALL)
 #: Roles that browsers do not know where docutils puts them, and tables that would widen a phone's page.
 _MENDS = [
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
@@ -203,6 +219,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", use_the_address, priority=100)
     app.connect("html-page-context", offer_notebook, priority=900)
     app.connect("html-page-context", tidy, priority=900)
+    app.connect("html-page-context", name_the_folds, priority=900)
     app.connect("html-page-context", foot, priority=910)
     app.connect("build-finished", copy_files)
     app.connect("build-finished", map_the_site)

@@ -317,9 +317,9 @@ def test_the_whole_book_hangs_together(
     expected = {
         name.removesuffix(".html")
         for name in pages
-        if not name.startswith(("reference", "search", "genindex"))
+        if not name.startswith(("reference", "search", "genindex", "py-modindex"))
     }
-    assert expected - {"index"} <= printed
+    assert expected - {"index"} - printed == set()
     solved = {name: len(page.select("div.solution")) for name, page in pages.items()}
     assert sum(solved.values()) >= 6
     assert len(book.select(".solutions div.solution")) == sum(solved.values())
