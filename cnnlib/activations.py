@@ -206,7 +206,8 @@ def silu_backward(gradient: ArrayLike, inputs: ArrayLike) -> Floats:
 def gelu(inputs: ArrayLike, approximate: bool = False, *, out: Floats | None = None) -> Floats:
     """Gaussian error linear unit x Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016).
 
-    ``approximate`` takes Φ from a tanh; it is the paper's formula, and many times faster here.
+    ``approximate`` takes Φ from a tanh; it is the paper's formula, and many times faster here. It is off
+    unless asked for, as in ``keras.activations.gelu``; ``keras.ops.gelu`` has it on.
 
     >>> gelu([-1.0, 0, 1]).round(4)
     array([-0.1587,  0.    ,  0.8413])

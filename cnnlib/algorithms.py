@@ -33,6 +33,7 @@ from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
 from cnnlib.sizes import (
     PerAxis,
+    as_int,
     conv_macs,
     effective_kernel_size,
     output_shape,
@@ -108,7 +109,9 @@ def conv_loops(
     for item, *place, filter_ in np.ndindex(outputs.shape):
         corner = [p * s for p, s in zip(place, steps, strict=True)]
         window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
-        first = filter_ // (filters // groups) * depth  # of the channels that this filter's group sees
+        first = (
+            filter_ // (filters // as_int(groups, "groups")) * depth
+        )  # of the channels that this filter's group sees
         seen = inputs[(item, *window, slice(first, first + depth))]
         outputs[(item, *place, filter_)] = (seen * kernel[..., filter_]).sum()
     return outputs
@@ -139,7 +142,9 @@ def conv_backward_loops(
     for (item, *place, filter_), slope in np.ndenumerate(gradient):
         corner = [p * s for p, s in zip(place, steps, strict=True)]
         window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
-        first = filter_ // (filters // groups) * depth  # of the channels that this filter's group sees
+        first = (
+            filter_ // (filters // as_int(groups, "groups")) * depth
+        )  # of the channels that this filter's group sees
         seen = (item, *window, slice(first, first + depth))
         of_inputs[seen] += slope * kernel[..., filter_]
         of_kernel[..., filter_] += slope * inputs[seen]

@@ -50,6 +50,9 @@ def batch_normalization(
     Raises:
         ShapeError: a statistic without one number for each channel.
 
+    The arguments have the names that the layer's weights have, and channels are the last axis;
+    ``keras.ops.batch_normalization`` wants the ``axis`` to be named, and calls them ``scale`` and ``offset``.
+
     Ioffe and Szegedy, *Batch normalization* (2015, arXiv:1502.03167).
 
     >>> batch_normalization([[3.0]], mean=[1.0], variance=[3.999])

@@ -213,6 +213,10 @@ ROWS = [
     ("layers.MaxPooling2D(7)(X)", SizeError, "kernel 7 does not fit into input 6"),
     ("layers.ChannelShuffle(2)(X)", ShapeError, "3 channels … 2 groups"),
     ("layers.Cropping2D(3)(X)", SizeError, "cropping2d (Cropping2D)"),
+    # loop twins
+    ("conv_loops(X, K, groups=None)", SizeError, f"groups {WHOLE} 1, not None"),
+    ("conv_loops(X, K, strides=None)", SizeError, f"strides {WHOLE} 1, not None"),
+    ("pool_loops(X, None)", SizeError, f"pool_size {WHOLE} 1, not None"),
     # layers, when they are made
     (
         "layers.Conv2D(4, kernel=3)",
