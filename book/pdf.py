@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -532,6 +534,14 @@ _SETTLE = """async () => {
 _FILL = """numbers => {
     for (const place of document.querySelectorAll("span.page[data-to]"))
         place.textContent = numbers[place.dataset.to] ?? place.textContent;
+    for (const entry of document.querySelectorAll(".letters li")) {  // in the order of the pages
+        const links = [...entry.children].filter(child => child.tagName === "A");
+        const found = links.map(a => [parseInt(a.textContent), a.getAttribute("href"), a.innerHTML]);
+        found.sort((one, other) => one[0] - other[0]).forEach(([, href, text], i) => {
+            links[i].setAttribute("href", href);
+            links[i].innerHTML = text;
+        });
+    }
 }"""
 #: The column of an A4 page within its margins (print.css), in CSS pixels.
 COLUMN = round((210 - 2 * 24) / 25.4 * 96)
@@ -605,7 +615,9 @@ def make(root: Path = ROOT, out: Path | None = None, published: str = "") -> Pat
         say(f"{target.name} is up to date")
         return target
     start = time.monotonic()
-    say("printing the pages")
+    if not _has_korean():
+        say("no font here has Korean letters: the glossary's will be empty boxes (install fonts-noto-cjk)")
+    say("printing the pages, twice")
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     content = print_pages(assemble(site, toc, published), site, chromium)
     part = target.with_suffix(".part")
@@ -617,6 +629,15 @@ def make(root: Path = ROOT, out: Path | None = None, published: str = "") -> Pat
         f"printed in {time.monotonic() - start:.0f} s"
     )
     return target
+
+
+def _has_korean() -> bool:
+    """Whether a font with Korean letters is installed, as far as fontconfig can tell."""
+    lister = shutil.which("fc-list")
+    if not lister:
+        return True
+    run = subprocess.run([lister, ":lang=ko", "family"], capture_output=True, text=True, check=False)
+    return run.returncode != 0 or bool(run.stdout.strip())
 
 
 def main() -> int:
