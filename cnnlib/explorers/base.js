@@ -19,20 +19,27 @@ const write = (parts) => {
     if (part.written !== content) part.innerHTML = part.written = content;
   }
 };
-// The part of the address behind # that is this explorer's.
+// The part of the address behind # that is this explorer's, packed into letters that may stand in a CSS selector:
+// themes look for an element by it.
+const pack = (state) => btoa(new URLSearchParams(state)).replace(/\+/g, "-").replace(/[/]/g, "_").replace(/=/g, "");
 const linked = () => {
-  const hash = location.hash.slice(1);
-  return hash.startsWith(id + "?") ? new URLSearchParams(hash.slice(id.length + 1)) : null;
+  if (!location.hash.startsWith(`#${id}--`)) return null;
+  try {
+    return new URLSearchParams(atob(location.hash.slice(id.length + 3).replace(/-/g, "+").replace(/_/g, "/")));
+  } catch {
+    return null;
+  }
 };
-let writing;
+let writing, begun = false;
 // JupyterLab keeps its own affairs in the address.
 const inBook = !document.querySelector(".jp-LabShell,.jp-Notebook");
+// The first state is not written: the reader did nothing yet.
 const link = (state) => {
-  const hash = `#${id}?${new URLSearchParams(state)}`;
-  const anchor = control("link");
-  if (anchor) anchor.href = hash;
+  const hash = `#${id}--${pack(state)}`;
+  control("link").href = hash;
   clearTimeout(writing);
-  writing = setTimeout(() => inBook && history.replaceState(history.state, "", hash), 250);
+  if (begun && inBook) writing = setTimeout(() => history.replaceState(history.state, "", hash), 250);
+  begun = true;
 };
 const followLinks = (take) => {
   const arrive = () => {
@@ -49,10 +56,8 @@ const GRIP = ".hit,.fr";
 const draggable = (area, find, start, move) => {
   let held = null, moved = false;
   const spot = (drawing, event) => {
-    const box = drawing.getBoundingClientRect(), [left, top, width, height] = drawing.viewBox?.baseVal
-      ? [drawing.viewBox.baseVal.x, drawing.viewBox.baseVal.y, drawing.viewBox.baseVal.width, drawing.viewBox.baseVal.height]
-      : [0, 0, drawing.width, drawing.height];
-    return [left + ((event.clientX - box.left) / box.width) * width, top + ((event.clientY - box.top) / box.height) * height];
+    const box = drawing.getBoundingClientRect(), all = drawing.viewBox.baseVal, scale = all.width / box.width;
+    return [all.x + (event.clientX - box.left) * scale, all.y + (event.clientY - box.top) * scale];
   };
   area.addEventListener("pointerdown", (event) => {
     const name = find(event.target);

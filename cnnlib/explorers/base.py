@@ -84,14 +84,17 @@ def source(name: str) -> str:
 
 
 def squeezed(script: str) -> str:
-    """JavaScript without the spaces about its signs; strings stay as they are, and so do the lines' ends.
+    """JavaScript without the spaces about its signs, and with its shorter words; strings stay as they are.
 
     >>> squeezed('const say = (a, b) => { f(a, "b , c"); };')
-    'const say=(a,b)=>{f(a,"b , c")};'
+    'let say=(a,b)=>{f(a,"b , c")};'
     """
     parts = re.split(r"""("(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)""", script)
     signs = re.compile(r" *([{}()\[\];,=<>?:&|*%]) *| ([-+/]) (?![-+])")
-    parts[::2] = [signs.sub(lambda found: found[1] or found[2], code) for code in parts[::2]]
+    for place, code in enumerate(parts):
+        if place % 2 == 0:
+            short = signs.sub(lambda found: found[1] or found[2], code)
+            parts[place] = re.sub(r"(?<!\w)\((\w+)\)=>", r"\1=>", re.sub(r"\bconst\b", "let", short))
     joined = re.sub(r"([{(\[,;=?:&|])\n", r"\1", "".join(parts))
     return re.sub(r"\n([})\].?:&|])|;(?=})", r"\1", joined)
 
@@ -155,7 +158,7 @@ class Explorer:
         return (
             f'<div class="cx" id="{identity}" role="group" '
             f'aria-label="{html.escape(self._label())}" {OWN_KEYS}>\n'
-            f"<style>{source('base.css')}</style>{self._content()}\n"
+            f"<style>{source('base.css')}\n{source(self.script + '.css')}</style>{self._content()}\n"
             f"<script>(()=>{{const data={script_data(data)};\n"
             f"{source('base.js')}\n{source(self.script + '.js')}}})()</script>\n</div>"
         )

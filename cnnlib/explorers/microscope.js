@@ -228,7 +228,6 @@ const show = (place) => {
     const slider = control(name);
     slider.max = count - 1;
     slider.value = value;
-    slider.setAttribute("aria-valuetext", `${value}`);
   };
   if (!flat) move("row", row, rows);
   move("column", at % model.columns, model.columns);
@@ -329,4 +328,4 @@ followLinks((given) => {
   control("transposed").checked = given.get("t") === "1";
   update(+(given.get("at") ?? 0));
 });
-root.explorer = { regions: (state, place) => regions(solve(state), place), show: (state, place) => { type(state); update(place); } };
+root.explorer = { regions: (state, place) => regions(solve(state), place) };

@@ -388,6 +388,15 @@ def test_less_motion_means_no_playing(show: Any) -> None:
 
 
 @browser
+def test_the_address_stays_until_the_reader_does_something(show: Any) -> None:
+    page = show(ConvolutionMicroscope(**EXAMPLES["row"]), hash="#a-heading")
+    page.wait_for_timeout(400)
+    assert page.evaluate("location.hash") == "#a-heading"
+    damaged = show(ConvolutionMicroscope(**EXAMPLES["row"], name="row-y"), hash="#row-y--!%")
+    assert say(damaged) == repr(ConvolutionMicroscope(**EXAMPLES["row"]))
+
+
+@browser
 def test_a_link_brings_the_state_back(show: Any) -> None:
     """… to the explorer that it names, and to no other."""
     explorers = [ConvolutionMicroscope(**EXAMPLES[n], name=f"{n}-x") for n in ("row", "picture")]
@@ -399,14 +408,17 @@ def test_a_link_brings_the_state_back(show: Any) -> None:
     mine.get_by_label("the value").fill("-1.5")
     mine.get_by_role("button", name="Forward").click()
     words = mine.locator(".cx-say").inner_text()
-    page.wait_for_function("location.hash.includes('at=1')")
-    identity, found = page.url.split("#")[1].split("?")
+    page.wait_for_function(
+        "location.hash && location.hash === document.querySelectorAll('[data-c=link]')[1].hash"
+    )
+    identity, found = page.evaluate("location.hash").removeprefix("#").split("--")
+    assert re.fullmatch(r"[\w-]+", found), "themes look for an element by the address"
     again = show(*explorers)
     fresh = [again.locator(".cx").nth(i).get_attribute("id") for i in range(2)]
     assert fresh[1] != identity, "each showing has its own id"
-    for page in (show(*explorers, hash=f"#{nth(fresh[1])}?{found}"), again):
+    for page in (show(*explorers, hash=f"#{nth(fresh[1])}--{found}"), again):
         if page is again:
-            page.evaluate("hash => { location.hash = hash }", f"{fresh[1]}?{found}")
+            page.evaluate("hash => { location.hash = hash }", f"{fresh[1]}--{found}")
         page.wait_for_function("document.querySelectorAll('.cx-say')[1].innerText.startsWith('Step 2')")
         assert page.locator(".cx-say").nth(1).inner_text() == words
         assert page.locator(".cx-say").nth(0).inner_text() == repr(explorers[0])
