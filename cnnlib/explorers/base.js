@@ -4,6 +4,9 @@ const root = document.getElementById(id);
 const region = (name) => root.querySelector(`[data-r="${name}"]`);
 const control = (name) => root.querySelector(`[data-c="${name}"]`);
 const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, key) => values[key]);
+// JupyterLab has commands for single keys, and asks the very element that has the focus whether to keep out.
+for (const part of root.querySelectorAll("a,button,input,select,summary,textarea,[tabindex]"))
+  part.dataset.lmSuppressShortcuts = "true";
 // Three decimals and a true minus sign: cnnlib.explorers.base.number.
 const number = (value) => String(Math.floor(value * 1000 + 0.5) / 1000).replace("-", "−");
 const factor = (value) => (number(value)[0] === "−" ? `(${number(value)})` : number(value));

@@ -23,8 +23,6 @@ from cnnlib.sizes import shown
 Rows: TypeAlias = "Sequence[Sequence[float]] | NDArray"
 
 MINUS = "\N{MINUS SIGN}"
-#: Keys pressed inside an explorer must not reach JupyterLab, which has commands for them.
-OWN_KEYS = 'data-lm-suppress-shortcuts="true"'
 #: Dots an inch of the picture that a printed page gets.
 RESOLUTION = 200
 
@@ -157,7 +155,7 @@ class Explorer:
         data = {"id": identity, "words": dict(self.words), **self._state()}
         return (
             f'<div class="cx" id="{identity}" role="group" '
-            f'aria-label="{html.escape(self._label())}" {OWN_KEYS}>\n'
+            f'aria-label="{html.escape(self._label())}">\n'
             f"<style>{source('base.css')}\n{source(self.script + '.css')}</style>{self._content()}\n"
             f"<script>(()=>{{const data={script_data(data)};\n"
             f"{source('base.js')}\n{source(self.script + '.js')}}})()</script>\n</div>"

@@ -1,0 +1,102 @@
+"""The same objects in JupyterLab: they run there, and keys pressed in them stay theirs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from cnnlib.explorers import ConvolutionMicroscope, OneWindow
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+CELLS = (
+    "from cnnlib.explorers import ConvolutionMicroscope, OneWindow\n"
+    "ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1])",
+    "OneWindow()",
+)
+
+
+@pytest.fixture(scope="module")
+def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a JupyterLab with one notebook and settings of its own."""
+    pytest.importorskip("jupyterlab")
+    desk, home = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("jupyter")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, desk / "explorers.ipynb")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = os.environ | {name: str(home / name.lower()) for name in places}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    with (home / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=desk, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(240):
+                assert server.poll() is None, (home / "log").read_text()[-2000:]
+                try:
+                    urllib.request.urlopen(address + "/api").close()
+                    break
+                except OSError:
+                    time.sleep(0.25)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromium: Any) -> None:
+    page = chromium.new_page(viewport={"width": 1280, "height": 1400})
+    page.set_default_timeout(20_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{laboratory}/lab/tree/explorers.ipynb?reset")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+    for place in range(2):
+        for _ in range(20):  # a kernel that is not ready drops the first press
+            page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(place).click()
+            page.keyboard.press("Control+Enter")
+            page.wait_for_timeout(2000)
+            if page.locator(".cx").count() > place:
+                break
+        page.locator(".cx .cx-controls").nth(place).wait_for()
+    address = page.url
+    expected = ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1])
+    first, second = page.locator(".cx").nth(0), page.locator(".cx").nth(1)
+    assert first.locator(".cx-say").inner_text() == repr(expected)
+    first.locator(".cx-panels").focus()
+    page.keyboard.press("ArrowRight")
+    assert first.locator(".cx-say").inner_text() == expected._regions(1)["say"]
+    for key in ("a", "d", "d", "x", "m"):  # commands of a notebook: insert, delete, cut, to Markdown
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
+    first.locator("summary").click()
+    first.get_by_label("kernel weights").fill("")
+    page.keyboard.type("2 1")
+    assert first.locator(".cx-say").inner_text().endswith("Its weighted sum is 6, output 1.")
+    window = OneWindow()
+    assert second.locator(".cx-say").inner_text() == repr(window)
+    second.get_by_role("slider", name="column").focus()
+    page.keyboard.press("ArrowRight")
+    row, column = window.place
+    assert second.locator(".cx-say").inner_text() == window._regions(0, (row, column + 1))["say"]
+    page.wait_for_timeout(500)
+    assert page.url == address, "the address is JupyterLab's"
+    assert errors == []
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/jupyterlab.png")
+    page.close()
