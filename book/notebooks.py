@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from book.execute import read
 
@@ -65,13 +65,13 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> Non
     from jupyter_cache import get_cache
 
     _, notebook = get_cache(cache_folder).merge_match_into_notebook(read(chapter))
-    number = re.match(r"(\d\d)-", chapter.name)
-    cells = []
+    chapter_number = re.match(r"(\d\d)-", chapter.name)
+    cells: list[Any] = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = to_markdown(cell.source, known)
-            if number and not cells:  # as the site numbers its pages
-                cell.source = re.sub(r"^# ", f"# {int(number[1])} · ", cell.source, count=1)
+            if chapter_number and not cells:  # as the site numbers its pages
+                cell.source = re.sub(r"^# ", f"# {int(chapter_number[1])} · ", cell.source, count=1)
             cell.metadata = nbformat.NotebookNode()
             if cell.source:
                 cells.append(cell)

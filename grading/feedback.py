@@ -22,7 +22,7 @@ import bleach  # type: ignore[import-untyped]
 import jinja2
 import markupsafe
 from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
-from docutils.utils.math.latex2mathml import tex2mathml  # type: ignore[import-untyped]
+from docutils.utils.math.latex2mathml import tex2mathml
 from jinja2.bccache import Bucket
 from nbconvert.exporters.html import HTMLExporter
 from nbconvert.filters.ansi import strip_ansi
