@@ -212,10 +212,17 @@ def render(root: Path, source: Path, work: Path, cache: Path, strict: bool) -> P
     return html
 
 
+def site_key(root: Path) -> str:
+    """The fingerprint of the whole site: of all sources, and of the address that its pages name."""
+    address = os.environ.get("COURSE_SITE", "")
+    sources = fingerprint(root, SOURCES)
+    return hashlib.sha256(f"{sources} {address}".encode()).hexdigest() if address else sources
+
+
 def _key(root: Path, chapter: Path | None) -> str:
     """The fingerprint of a build: of all sources, or of those of one chapter."""
     if not chapter:
-        return fingerprint(root, SOURCES)
+        return site_key(root)
     others = [name for name in SOURCES if name not in ("chapters", "_toc.yml")]
     own = hashlib.sha256(chapter.read_bytes()).hexdigest()
     return hashlib.sha256(f"{fingerprint(root, others)} {chapter.name} {own}".encode()).hexdigest()

@@ -37,8 +37,8 @@ from book.numbers import Written, find, flatten, mask, plain, stands_in
 MODULES = (
     "activations", "algorithms", "architectures", "connections", "convolution", "filters", "formulas",
     "functional", "images", "keras_bridge", "layers", "losses", "network", "normalization", "padding",
-    "pooling", "receptive_field", "signals", "sizes", "training", "upsampling", "variants", "weights",
-    "windows",
+    "pooling", "receptive_field", "seeing", "signals", "sizes", "summary", "training",
+    "upsampling", "variants", "weights", "windows",
 )  # fmt: skip
 _RESULT = re.compile(
     r"(?:(?<![<>!=])=(?!=)|→|≈|\\to|\\rightarrow|\\approx|\\Rightarrow|⇒|\b(?:gives|leaves|makes)\b)"

@@ -393,7 +393,7 @@ class Model:
         return self._packed([node.shape for node in self.outputs])
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of this name, or the one with this number in :attr:`layers`, negative from the end.
+        """The layer of this name, or the one with this number in ``layers``, negative from the end.
 
         Keras counts the input of a ``Model`` as a layer, but not that of a ``Sequential``; here inputs are
         left out of both.

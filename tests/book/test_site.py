@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from book.build import ROOT, SOURCES, fingerprint, is_fresh
+from book.build import ROOT, is_fresh, site_key
 
 pytestmark = pytest.mark.site
 
@@ -39,7 +39,7 @@ def target(page: str, link: str) -> tuple[str, str]:
 
 
 def test_it_is_a_finished_build_of_these_sources(site: Path) -> None:
-    assert is_fresh(site, fingerprint(ROOT, SOURCES))
+    assert is_fresh(site, site_key(ROOT))
 
 
 def test_every_chapter_has_its_page(articles: dict[str, BeautifulSoup], chapters: list[Path]) -> None:
