@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.site, pytest.mark.xdist_group("br
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
 WIDTHS = (360, 1280)
 THEMES = ("light", "dark")
+#: The rules of axe whose answers change with the theme.
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 
 
 @contextmanager
@@ -67,20 +69,33 @@ def visit(chromium: Any, address: str) -> Iterator[Any]:
     assert troubles == []
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_a_page_is_sound(visit: Any, name: str, width: int, theme: str) -> None:
-    page = visit(f"{name}.html", width, theme)
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-    found = Axe().run(page, options={"preload": False}).response["violations"]
-    serious = {
+def violations(page: Any, **options: Any) -> dict[str, list[str]]:
+    """What axe finds serious or critical, and up to five places for each."""
+    found = Axe().run(page, options={"preload": False, **options}).response["violations"]
+    return {
         v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
         for v in found
         if v["impact"] in ("serious", "critical")
     }
-    assert serious == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
+def test_a_page_is_sound(visit: Any, name: str, width: int) -> None:
+    """By every rule in light; in dark, on the same page, by those that colours decide."""
+    page = visit(f"{name}.html", width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+    assert violations(page) == {}
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert violations(page, runOnly={"type": "rule", "values": COLOUR_RULES}) == {}
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_pages_come_in_the_theme_of_the_system(visit: Any, theme: str) -> None:
+    page = visit("index.html", 1280, theme)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert violations(page) == {}
 
 
 @pytest.mark.parametrize("name", PAGES)
