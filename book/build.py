@@ -28,6 +28,7 @@ import yaml  # type: ignore[import-untyped]
 
 from book.execute import ExecutionError, execute, forget_others, is_notebook
 from book.notebooks import export_all
+from book.pictures import lighten
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What the site is made from, and what the outputs of notebooks are made from besides their cells.
@@ -166,6 +167,7 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
                 raise BuildError(str(error)) from None
             say("rendering the pages")
             html = render(root, work / "stage", work, cache, strict=chapter is None)
+            lighten(html / "_images")
             export_all(notebooks, work / "stage", cache, html / "notebooks")
             if chapter and chapter.stem != "index":
                 shutil.copy(html / f"{chapter.stem}.html", html / "index.html")

@@ -802,7 +802,7 @@ def item_bytes(dtype: Any = "float32") -> int:
 
 
 def activation_bytes(shape: Sequence[int | None], dtype: Any = "float32") -> int:
-    """The memory that an activation of ``shape`` takes, in bytes (2**20 of them are a MiB).
+    """The memory that an activation of ``shape`` takes, in bytes (a MiB is 1,048,576 of them).
 
     >>> activation_bytes((1, 224, 224, 64)) / 2**20
     12.25

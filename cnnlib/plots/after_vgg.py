@@ -329,7 +329,7 @@ def _small(values: NDArray) -> NDArray:
     need_picture(values)
     values = values / 255 if values.dtype == np.uint8 else values
     values = np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
-    step = max(-(-min(values.shape[:2]) // 112), 1)
+    step = max(-(-min(values.shape[:2]) // 90), 1)
     side = min(values.shape[:2]) // step * step
     square = values[:side, :side].reshape(side // step, step, side // step, step, -1).mean(axis=(1, 3))
     return np.clip(square, 0, 1)

@@ -205,7 +205,7 @@ def test_guesses_stand_beside_their_pictures() -> None:
     assert {"one", "two", "drilling platform", "75 %", "20 %", "< 1 %", "100 %"} <= set(written)
     for axes, values in zip(squares, PICTURES.values(), strict=True):
         shown = axes.images[0].get_array()
-        assert max(shown.shape[:2]) <= 112
+        assert max(shown.shape[:2]) <= 90
         scale = 255 if values.dtype == np.uint8 else 1
         assert shown.mean() == pytest.approx(values[:230, :230].mean() / scale, abs=0.02)
 
