@@ -182,7 +182,7 @@ def test_no_markup_shows_through(articles: dict[str, BeautifulSoup]) -> None:
     for name, page in articles.items():
         article = copy.copy(page.select_one("article"))  # the pages are other tests' too
         assert isinstance(article, Tag)
-        for code in article.select("pre, code, script, style, .math"):
+        for code in article.select("pre, code, script, style, .math, .sig"):
             code.decompose()
         text = article.get_text(" ")
         for slip in ("```", ":::", "{ref}", "{cite}", "% claim", "% given", ":label:", ":class:", "**", "]("):
