@@ -54,6 +54,12 @@ class ArgumentError(CnnError, TypeError):
 class LayerType(type):
     """The class of layer classes: makes a layer, or says by the layer's own name which arguments it has."""
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The arguments of the layer itself, as help and editors show them."""
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
     def __call__(cls, *given: Any, **named: Any) -> Any:
         """Make a layer. Keras' ``data_format`` may be given where it says what is always so here."""
         if named.get("data_format") not in (None, "channels_last"):

@@ -221,7 +221,7 @@ def test_counting_makes_no_weights():
         ),
         (
             lambda: architectures.alexnet(towers=5),
-            r"conv2 \(Conv2D\): 96 channels cannot be split into 5 groups",
+            r"256 filters cannot be split into 5 groups",
         ),
         (lambda: vgg16(classes=0), "units must be a whole number of at least 1, not 0"),
     ],
