@@ -89,8 +89,7 @@ def test_a_page_is_sound(visit: Any, name: str, width: int) -> None:
         assert violations(page, rules={rule: {"enabled": False} for rule in COLOUR_RULES}) == {}
         return
     assert violations(page) == {}
-    page.emulate_media(color_scheme="dark")
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page = visit(f"{name}.html", width, "dark")
     assert violations(page, runOnly={"type": "rule", "values": COLOUR_RULES}) == {}
 
 
