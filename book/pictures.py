@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 #: A photograph of a few hundred pixels shows no fewer with these.
-COLOURS = 96
+COLOURS = 80
 
 _PATH = re.compile(rb'(?<=\bd=")[^"]*(?=")')
 _LONG = re.compile(rb"-?\d+\.\d{2,}")
