@@ -106,12 +106,11 @@ def conv_loops(
     steps, gaps = per_axis(strides, rank, "strides"), per_axis(dilation_rate, rank, "dilation_rate")
     spans = [effective_kernel_size(k, d) for k, d in zip(kernel_size, gaps, strict=True)]
     outputs = np.zeros(output_shape(inputs.shape, kernel_size, filters, strides, "valid", dilation_rate))
+    share = filters // as_int(groups, "groups")
     for item, *place, filter_ in np.ndindex(outputs.shape):
         corner = [p * s for p, s in zip(place, steps, strict=True)]
         window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
-        first = (
-            filter_ // (filters // as_int(groups, "groups")) * depth
-        )  # of the channels that this filter's group sees
+        first = filter_ // share * depth  # of the channels that this filter's group sees
         seen = inputs[(item, *window, slice(first, first + depth))]
         outputs[(item, *place, filter_)] = (seen * kernel[..., filter_]).sum()
     return outputs
@@ -139,12 +138,11 @@ def conv_backward_loops(
     steps, gaps = per_axis(strides, rank, "strides"), per_axis(dilation_rate, rank, "dilation_rate")
     spans = [effective_kernel_size(k, d) for k, d in zip(kernel_size, gaps, strict=True)]
     of_inputs, of_kernel, of_bias = np.zeros(inputs.shape), np.zeros(kernel.shape), np.zeros(filters)
+    share = filters // as_int(groups, "groups")
     for (item, *place, filter_), slope in np.ndenumerate(gradient):
         corner = [p * s for p, s in zip(place, steps, strict=True)]
         window = [slice(c, c + span, d) for c, span, d in zip(corner, spans, gaps, strict=True)]
-        first = (
-            filter_ // (filters // as_int(groups, "groups")) * depth
-        )  # of the channels that this filter's group sees
+        first = filter_ // share * depth  # of the channels that this filter's group sees
         seen = (item, *window, slice(first, first + depth))
         of_inputs[seen] += slope * kernel[..., filter_]
         of_kernel[..., filter_] += slope * inputs[seen]

@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from cnnlib.connections import coverage
 from cnnlib.errors import SizeError
 from cnnlib.padding import pad
-from cnnlib.plots.pieces import PLATE, need_picture
+from cnnlib.plots.pieces import (
+    PLATE,
+    need,
+    need_picture,
+)
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.sizes import as_int, dropped_inputs, output_size, padding_amounts
 
@@ -114,7 +118,7 @@ def places(settings: Sequence[Setting]) -> Figure:
 
     Inputs carry their index; padding is grey and hatched; what no window reaches is crossed out.
     """
-    _need(settings, "settings")
+    need(settings, "settings")
     heights = [0.75 + 0.3 * setting.places for setting in settings]
     widest = max(setting.size + sum(setting.amounts) for setting in settings)
     figure = new_figure(sum(heights), min(WIDTH, 1.2 + 0.55 * widest) if widest > 8 else WIDTH)
@@ -162,7 +166,7 @@ def grids(settings: Sequence[Setting]) -> Figure:
 
     One row a setting; columns and rows that no window reaches are crossed out.
     """
-    _need(settings, "settings")
+    need(settings, "settings")
     figure = new_figure(2.7 * len(settings))
     figure.set_layout_engine(
         "constrained", hspace=0.08
@@ -216,7 +220,7 @@ def grids(settings: Sequence[Setting]) -> Figure:
 @styled
 def coverage_maps(settings: Sequence[Setting]) -> Figure:
     """Write into every pixel how many windows see it; darker is more, crossed out none. Two maps a row."""
-    _need(settings, "settings")
+    need(settings, "settings")
     rows = -(-len(settings) // 2)
     figure = new_figure(2.95 * rows)
     panels = figure.subplots(rows, 2, squeeze=False).ravel()
@@ -247,7 +251,7 @@ def coverage_maps(settings: Sequence[Setting]) -> Figure:
 @styled
 def shrinking(size: int, kernel_sizes: Sequence[int]) -> Figure:
     """Plot the side of the feature map after each layer without padding, until the kernel no longer fits."""
-    _need(kernel_sizes, "kernel_sizes")
+    need(kernel_sizes, "kernel_sizes")
     figure = new_figure(3.0, CHART_WIDTH)
     axes = figure.subplots()
     for kernel_size, marker in zip(kernel_sizes, "osD^v*" * len(kernel_sizes), strict=False):
@@ -281,7 +285,7 @@ def frames(image: NDArray, amount: int, fillings: Mapping[str, tuple[str, float]
         amount: the width of the frame in pixels.
         fillings: for each name a mode of :func:`cnnlib.padding.pad` and its constant.
     """
-    _need(fillings, "fillings")
+    need(fillings, "fillings")
     need_picture(image)
     pictures = {WORDS["original"]: image}
     planes = image.reshape(1, *image.shape[:2], -1)
@@ -314,7 +318,7 @@ def frames(image: NDArray, amount: int, fillings: Mapping[str, tuple[str, float]
 @styled
 def error_profile(errors: Mapping[str, NDArray], rings: int) -> Figure:
     """Plot the mean of each picture of errors, ring by ring from the border inwards."""
-    _need(errors, "errors")
+    need(errors, "errors")
     figure = new_figure(3.0, CHART_WIDTH)
     axes = figure.subplots()
     for (name, error), marker in zip(errors.items(), "osD^v*" * len(errors), strict=False):
@@ -330,7 +334,7 @@ def to_scale(pictures: Mapping[str, NDArray]) -> Figure:
     Args:
         pictures: for each name an array (height, width) or (height, width, 3), uint8.
     """
-    _need(pictures, "pictures")
+    need(pictures, "pictures")
     for picture in pictures.values():
         need_picture(picture)
     widest = max(picture.shape[1] for picture in pictures.values())
@@ -396,11 +400,6 @@ def _show(axes: Axes, picture: NDArray, top: float = 255, **options: Any) -> Non
     """Show a picture pixel for pixel (not resampled, so that the SVG holds no more than the picture)."""
     axes.imshow(picture, interpolation="none", vmin=0, vmax=top, **options)
     bare(axes)
-
-
-def _need(values: Sequence | Mapping, name: str) -> None:
-    if not values:
-        raise SizeError(f"{name} is empty; give at least one to draw")
 
 
 def _finish_curves(axes: Axes, across: str, up: str) -> None:

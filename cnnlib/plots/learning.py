@@ -29,11 +29,13 @@ from cnnlib.plots.pieces import (
     canvas,
     grid,
     kernel_picture,
+    need,
     number,
     outline,
     picture,
     products,
     sign,
+    tint,
 )
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.pooling import max_pool, max_pool_backward
@@ -105,7 +107,7 @@ def bends(names: Sequence[str], reach: float = 4) -> Figure:
     Raises:
         CnnError: an unknown activation.
     """
-    _need(names, "names")
+    need(names, "names")
     inputs = np.linspace(-reach, reach, 321)
     figure = new_figure(3.3)
     left, right = figure.subplots(1, 2)
@@ -128,7 +130,7 @@ def by_layer(sizes: Mapping[str, ArrayLike]) -> Figure:
     Args:
         sizes: for each name the numbers of all layers, the first layer first.
     """
-    _need(sizes, "sizes")
+    need(sizes, "sizes")
     figure = new_figure(3.2, CHART_WIDTH)
     axes = figure.subplots()
     for (name, values), line, marker in zip(sizes.items(), LINES, MARKERS, strict=False):
@@ -268,7 +270,7 @@ def plane_back(gradient: ArrayLike, kernel: ArrayLike, place: tuple[int, int] = 
     inside = np.zeros(framed.shape, bool)
     inside[height - 1 : rows - height + 1, width - 1 : columns - width + 1] = True
     grid(axes, np.where(inside, np.nan, framed), 0, 0, "padding", hatch="///")
-    grid(axes, slopes, width - 1, height - 1, "highlight", facecolor=_tint("highlight"))
+    grid(axes, slopes, width - 1, height - 1, "highlight", facecolor=tint("highlight", 0.3))
     grid(axes, turned, second, middle - height / 2, "kernel")
     grid(axes, back, third, top, "output")
     outline(axes, place[1], place[0], width, height)
@@ -354,7 +356,7 @@ def side_by_side(runs: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Figure:
     Raises:
         ShapeError: not as many numbers in both.
     """
-    _need(runs, "runs")
+    need(runs, "runs")
     figure = new_figure(1.7 * len(runs) + 1.9, CHART_WIDTH)
     *panels, below = figure.subplots(len(runs) + 1, 1, sharex=True)
     looks = zip(("highlight", "third", "output"), ".+x", strict=True)
@@ -384,7 +386,7 @@ def by_rate(losses: Mapping[str, Mapping[float, float]]) -> Figure:
     Args:
         losses: for each name the last loss by learning rate; NaN where training broke off.
     """
-    _need(losses, "losses")
+    need(losses, "losses")
     figure = new_figure(3.0, CHART_WIDTH)
     axes = figure.subplots()
     for (name, found), line, marker in zip(losses.items(), LINES, MARKERS, strict=False):
@@ -456,7 +458,7 @@ def sheet(rows: Mapping[str, Sequence[NDArray]], titles: Sequence[str] = ()) -> 
         rows: for each name pictures (height, width).
         titles: one above each picture, row by row; none, if not given.
     """
-    _need(rows, "rows")
+    need(rows, "rows")
     columns = max(map(len, rows.values()))
     if titles and len(titles) != sum(map(len, rows.values())):
         raise ShapeError(f"{len(titles)} titles for {sum(map(len, rows.values()))} pictures")
@@ -513,7 +515,7 @@ def firing(runs: Mapping[str, Mapping[str, ArrayLike]]) -> Figure:
         runs: for each training the rates (channels,) by the layers' names, as
             :func:`cnnlib.seeing.firing_rates` finds them; the same layers in all.
     """
-    _need(runs, "runs")
+    need(runs, "runs")
     layers = list(next(iter(runs.values())))
     widths = [len(np.asarray(next(iter(runs.values()))[layer])) + 3 for layer in layers]
     figure = new_figure(1.75 * len(runs) + 0.2)
@@ -540,14 +542,3 @@ def _rates(axes: Axes, rates: NDArray) -> None:
         )  # fmt: skip
     axes.set(ylim=(0, 1), xlim=(-0.8, len(rates) - 0.2))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-
-
-def _tint(colour: str) -> tuple[float, float, float]:
-    """The colour of a cell as if it stood on paper, so that nothing below it shines through."""
-    red, green, blue = (int(COLOURS[colour][i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return (0.7 + 0.3 * red, 0.7 + 0.3 * green, 0.7 + 0.3 * blue)
-
-
-def _need(values: Sequence | Mapping, name: str) -> None:
-    if not values:
-        raise SizeError(f"{name} is empty; give at least one to draw")

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +20,12 @@ from cnnlib.convolution import as_floats, convolve, correlate
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import pad
 from cnnlib.plots import style
-from cnnlib.plots.pieces import CELL, number, products
+from cnnlib.plots.pieces import (
+    CELL,
+    number,
+    products,
+    tint,
+)
 from cnnlib.sizes import (
     as_int,
     conv_macs,
@@ -69,12 +73,6 @@ def _row(values: ArrayLike, name: str) -> NDArray[np.floating]:
     return row
 
 
-def _tint(colour: str, strength: float = 0.4) -> tuple[float, float, float]:
-    """A house colour thinned with white, so that dark numbers stand out on it."""
-    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(style.COLOURS[colour]))
-    return (red, green, blue)
-
-
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A figure whose data coordinates are inches, growing to the right and upwards."""
     if width > style.WIDTH:
@@ -90,7 +88,11 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _cell(axes: Axes, x: float, y: float, text: str, colour: str, **looks: Any) -> None:
     """A square with a number in it; (x, y) is its lower left corner."""
-    settings: dict[str, Any] = {"facecolor": _tint(colour), "edgecolor": style.COLOURS["ink"], "linewidth": 1}
+    settings: dict[str, Any] = {
+        "facecolor": tint(colour, 0.4),
+        "edgecolor": style.COLOURS["ink"],
+        "linewidth": 1,
+    }
     axes.add_patch(Rectangle((x, y), CELL, CELL, **(settings | looks)))
     axes.text(x + CELL / 2, y + CELL / 2, text, ha="center", va="center", fontsize=11)
 
@@ -204,10 +206,12 @@ def _nodes(
             zorder=1,
         )
     for index in range(size):
-        axes.add_patch(Circle((index, 0), radius, facecolor=_tint("input"), edgecolor="black", zorder=2))
+        axes.add_patch(Circle((index, 0), radius, facecolor=tint("input", 0.4), edgecolor="black", zorder=2))
         axes.text(index, 0, f"$x_{index}$", ha="center", va="center", zorder=3)
     for place, x in where.items():
-        axes.add_patch(Circle((x, height), radius, facecolor=_tint("output"), edgecolor="black", zorder=2))
+        axes.add_patch(
+            Circle((x, height), radius, facecolor=tint("output", 0.4), edgecolor="black", zorder=2)
+        )
         axes.text(x, height, f"$y_{place}$", ha="center", va="center", zorder=3)
     style.bare(axes).set(xlim=(-0.5, size - 0.5), ylim=(-0.4, height + 0.4), aspect="equal")
 
@@ -271,7 +275,7 @@ def stages(signal: ArrayLike, kernel: ArrayLike, bias: float = 0) -> Figure:
         figure.subplots(3, 1, sharex=True), rows.items(), strict=True
     ):
         places = start + np.arange(len(values))
-        axes.bar(places, values, 0.6, color=_tint(colour), edgecolor=style.COLOURS["ink"], hatch=hatch)
+        axes.bar(places, values, 0.6, color=tint(colour, 0.4), edgecolor=style.COLOURS["ink"], hatch=hatch)
         axes.axhline(0, color=style.COLOURS["ink"], linewidth=1)
         _write_values(axes, places, values)
         axes.set_title(WORDS[name], loc="left")
@@ -299,7 +303,7 @@ def overlap(at: float = 1.5, step: float = 0.01) -> Figure:
     flipped = np.where(tau <= at, np.exp(-(at - tau)), 0)
     figure = style.new_figure(4.2)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    upper.fill_between(tau, push * flipped, facecolor=_tint("output"), hatch="///", edgecolor="#555555")
+    upper.fill_between(tau, push * flipped, facecolor=tint("output", 0.4), hatch="///", edgecolor="#555555")
     upper.plot(tau, push, color=style.COLOURS["third"])
     upper.plot(tau, flipped, color=style.COLOURS["highlight"], linestyle="--")
     upper.annotate("$f$", (0.5, 1.02), ha="center", va="bottom", color=style.COLOURS["third"])
@@ -337,7 +341,7 @@ def mirrored(target: ArrayLike, history: ArrayLike) -> Figure:
         (rows[0], made, "target", "third"),
         (rows[1], path[-1], "learned", "kernel"),
     ):
-        axes.bar(range(len(made)), values, 0.5, color=_tint(colour), edgecolor=style.COLOURS["ink"])
+        axes.bar(range(len(made)), values, 0.5, color=tint(colour, 0.4), edgecolor=style.COLOURS["ink"])
         axes.axhline(0, color=style.COLOURS["ink"], linewidth=1)
         _write_values(axes, range(len(values)), values)
         axes.set_title(WORDS[word], loc="left")
@@ -448,7 +452,7 @@ def matched(
         )
     for place in found:
         middle.axvspan(
-            place, place + len(shape) - 1, facecolor=_tint("kernel"), edgecolor=style.COLOURS["kernel"]
+            place, place + len(shape) - 1, facecolor=tint("kernel", 0.4), edgecolor=style.COLOURS["kernel"]
         )
         bottom.plot(place, values[place], "v", color=style.COLOURS["output"], markersize=9)
     bottom.set(xlabel=WORDS["sample"], xlim=(0, len(row) - 1))

@@ -6,16 +6,18 @@ downwards, as the rows of an array do. The figures themselves stand in the modul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
+from cnnlib.convolution import as_floats
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 
@@ -88,6 +90,12 @@ def by(sizes: Sequence[Any]) -> str:
     return TIMES.join(map(str, sizes))
 
 
+def tint(colour: str, strength: float) -> tuple[float, float, float]:
+    """A house colour thinned with white, opaque, so that dark numbers stand out on it."""
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(COLOURS[colour]))
+    return (red, green, blue)
+
+
 # --- where it is drawn -----------------------------------------------------------------------------------
 
 
@@ -142,12 +150,17 @@ def grid(
 
 
 def outline(
-    axes: Axes, left: float, top: float, width: float, height: float, colour: str = "highlight"
+    axes: Axes,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    colour: str = "highlight",
+    **looks: Any,
 ) -> None:
-    """The thick frame about the window that is being looked at."""
-    corner = (left, top)
-    frame = Rectangle(corner, width, height, fill=False, edgecolor=COLOURS[colour], linewidth=2.8, zorder=3)
-    axes.add_patch(frame)
+    """The frame about the window that is being looked at: thick, unless ``looks`` say otherwise."""
+    settings: dict[str, Any] = {"edgecolor": COLOURS[colour], "linewidth": 2.8, "zorder": 3} | looks
+    axes.add_patch(Rectangle((left, top), width, height, fill=False, **settings))
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **looks: Any) -> None:
@@ -233,8 +246,7 @@ def gallery(
         SizeError: there is no picture.
         ShapeError: what cannot be shown.
     """
-    if not pictures:
-        raise SizeError("pictures is empty; give at least one to draw")
+    need(pictures, "pictures")
     for values in pictures.values():
         need_picture(values)
     rows = -(-len(pictures) // columns)
@@ -249,6 +261,31 @@ def gallery(
     for axes in panels[len(pictures) :]:
         axes.set_visible(False)
     return figure
+
+
+# --- what can be drawn -----------------------------------------------------------------------------------
+
+
+def need(values: Sized, name: str) -> None:
+    """Refuse to draw nothing.
+
+    Raises:
+        SizeError: there is not a single value.
+    """
+    if not len(values):
+        raise SizeError(f"{name} is empty; give at least one to draw")
+
+
+def as_plane(values: ArrayLike, name: str) -> NDArray[np.floating]:
+    """One feature map as floats, (height, width).
+
+    Raises:
+        ShapeError: it has other axes, or an empty one.
+    """
+    array = as_floats(values, name)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ShapeError(f"{name} has shape {array.shape}; it must be (height, width)")
+    return array
 
 
 def need_picture(image: NDArray) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import as_floats
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.plots.pieces import SLANT, arrow, by, canvas, grid, oblique_box, outline, picture
+from cnnlib.plots.pieces import SLANT, arrow, as_plane, by, canvas, grid, oblique_box, outline, picture
 from cnnlib.plots.style import COLOURS, WIDTH, new_figure, styled
 from cnnlib.pooling import (
     average_pool,
@@ -63,7 +62,7 @@ def windows(values: ArrayLike, pool_size: int) -> Figure:
         ShapeError: not two axes.
         SizeError: no window fits.
     """
-    plane = _plane(values, "values")
+    plane = as_plane(values, "values")
     size = as_int(pool_size, "pool_size")
     batch = plane[None, ..., None]
     largest, mean = max_pool(batch, size)[0, ..., 0], average_pool(batch, size)[0, ..., 0]
@@ -101,7 +100,7 @@ def gradients(values: ArrayLike, gradient: ArrayLike, pool_size: int) -> Figure:
         ShapeError: not two axes, or ``gradient`` has not the shape of the outputs.
         SizeError: no window fits.
     """
-    plane, slopes = _plane(values, "values"), _plane(gradient, "gradient")
+    plane, slopes = as_plane(values, "values"), as_plane(gradient, "gradient")
     size = as_int(pool_size, "pool_size")
     batch, given = plane[None, ..., None], slopes[None, ..., None]
     through = {
@@ -128,10 +127,7 @@ def _frames(axes: Axes, left: float, top: float, places: Sequence[int], size: in
     """A dark frame about each window."""
     for row, column in np.ndindex(*places):
         corner = (left + column * size, top + row * size)
-        frame = Rectangle(
-            corner, size, size, fill=False, edgecolor=COLOURS["ink"], linewidth=1.8, zorder=2.5, gid="window"
-        )
-        axes.add_patch(frame)
+        outline(axes, *corner, size, size, "ink", linewidth=1.8, zorder=2.5, gid="window")
 
 
 def _winners(axes: Axes, batch: NDArray, size: int, left: float = 0) -> None:
@@ -207,7 +203,7 @@ def shrunk(feature_map: ArrayLike, pool_sizes: Sequence[int]) -> Figure:
         ShapeError: not two axes.
         SizeError: no sizes, or a window that does not fit.
     """
-    plane = _plane(feature_map, "feature_map")
+    plane = as_plane(feature_map, "feature_map")
     if not pool_sizes:
         raise SizeError("pool_sizes is empty; give at least one")
     top = float(np.quantile(plane, 0.99)) or 1.0
@@ -288,10 +284,3 @@ def curves(series: Mapping[str, ArrayLike], across: str, up: str) -> Figure:
     axes.grid(color=COLOURS["faint"])
     figure.legend(loc="outside lower center", ncols=2)
     return figure
-
-
-def _plane(values: ArrayLike, name: str) -> NDArray[np.floating]:
-    plane = as_floats(values, name)
-    if plane.ndim != 2 or 0 in plane.shape:
-        raise ShapeError(f"{name} has shape {plane.shape}; it must be (height, width)")
-    return plane

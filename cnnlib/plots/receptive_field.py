@@ -21,7 +21,16 @@ from numpy.typing import ArrayLike, NDArray
 from cnnlib.connections import Equivariance, shift
 from cnnlib.convolution import as_floats, conv, correlate
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.plots.pieces import GREYS, arrow, by, canvas, grid, outline, picture
+from cnnlib.plots.pieces import (
+    GREYS,
+    arrow,
+    by,
+    canvas,
+    grid,
+    need,
+    outline,
+    picture,
+)
 from cnnlib.plots.style import COLOURS, WIDTH, bare, new_figure, styled
 from cnnlib.receptive_field import HasSteps, ReceptiveField, Window, inputs_seen, receptive_field
 from cnnlib.receptive_field import receptive_fields as fields_of
@@ -170,7 +179,7 @@ def error_maps(results: Mapping[str, Equivariance]) -> Figure:
         SizeError: there is no result.
         ShapeError: a result is not that of a picture.
     """
-    _need(results, "results")
+    need(results, "results")
     for result in results.values():
         if result.difference.ndim != 2:
             raise ShapeError(f"differences of shape {result.difference.shape} are no map (height, width)")
@@ -224,7 +233,7 @@ def cones(stacks: Mapping[str, Sequence[Window]], size: int, columns: int = 1) -
     Raises:
         SizeError: a window does not fit, or there is no stack.
     """
-    _need(stacks, "stacks")
+    need(stacks, "stacks")
     rows = -(-len(stacks) // columns)
     deepest = max(map(len, stacks.values()))
     height = 0.5 + 0.55 * deepest if columns > 1 else 0.55 + 0.62 * deepest
@@ -294,14 +303,14 @@ def growth(ways: Mapping[str, Sequence[Window]]) -> Figure:
     Raises:
         SizeError: there is no way, or one without layers.
     """
-    _need(ways, "ways")
+    need(ways, "ways")
     figure = new_figure(4.2, CHART_WIDTH)
     figure.set_layout_engine("constrained", h_pad=0.07, w_pad=0.07)
     axes = figure.subplots()
     for (name, stack), (colour, dash), marker in zip(
         ways.items(), LOOKS * len(ways), "osD^v" * len(ways), strict=False
     ):
-        _need(stack, f"the stack {name!r}")
+        need(stack, f"the stack {name!r}")
         sizes: list[Any] = [receptive_field(list(stack)[:depth]).size for depth in range(len(stack) + 1)]
         axes.plot(sizes, color=COLOURS[colour], linestyle=dash, marker=marker, markersize=5, label=name)
     axes.set_yscale("log", base=2)
@@ -330,8 +339,8 @@ def frames(
         ShapeError: the network has no such layer.
         SizeError: no layers, or no places.
     """
-    _need(layers, "layers")
-    _need(places, "places")
+    need(layers, "layers")
+    need(places, "places")
     height, width = image.shape[:2]
     fields = fields_of(network, (height, width)).fields
     for name in layers:
@@ -458,7 +467,7 @@ def gradient_maps(energies: Mapping[int, NDArray], window: Window) -> Figure:
         SizeError: there is no map.
         ShapeError: a map is not square.
     """
-    _need(energies, "energies")
+    need(energies, "energies")
     for layers, energy in energies.items():
         if energy.ndim != 2 or energy.shape[0] != energy.shape[1]:
             raise ShapeError(f"the map of {layers} layers has shape {energy.shape}; it needs (side, side)")
@@ -529,8 +538,3 @@ def channels(maps: NDArray, dead: Sequence[int], columns: int = 6) -> Figure:
                     gid="cross",
                 )
     return figure
-
-
-def _need(values: Sequence | Mapping, name: str) -> None:
-    if not len(values):
-        raise SizeError(f"{name} is empty; give at least one to draw")

@@ -22,6 +22,7 @@ from cnnlib.filters import apply
 from cnnlib.plots.pieces import (
     SLANT,
     arrow,
+    as_plane,
     by,
     canvas,
     grid,
@@ -59,7 +60,7 @@ def steps(image: ArrayLike, kernel: ArrayLike) -> Figure:
         ShapeError: not two axes each.
         SizeError: the kernel does not fit, or the drawing is wider than a page.
     """
-    values, weights = _plane(image, "image"), _plane(kernel, "kernel")
+    values, weights = as_plane(image, "image"), as_plane(kernel, "kernel")
     result = correlate(values, weights)
     (height, width), (tall, wide) = values.shape, weights.shape
     line = 0.5
@@ -109,7 +110,7 @@ def filtered(image: ArrayLike, kernels: Mapping[str, ArrayLike], columns: int = 
         ShapeError: not two axes each.
         SizeError: there is no kernel.
     """
-    values = _plane(image, "image")
+    values = as_plane(image, "image")
     if not kernels:
         raise SizeError("kernels is empty; give at least one to filter by")
     rows = -(-len(kernels) // columns)
@@ -118,7 +119,7 @@ def filtered(image: ArrayLike, kernels: Mapping[str, ArrayLike], columns: int = 
     figure = new_figure(rows * height)
     cells = figure.add_gridspec(rows, 2 * columns, width_ratios=(1, share) * columns)
     for index, (name, kernel) in enumerate(kernels.items()):
-        weights = _plane(kernel, "kernel")
+        weights = as_plane(kernel, "kernel")
         result = apply(values, weights)
         row, column = divmod(index, columns)
         left = figure.add_subplot(cells[row, 2 * column])
@@ -194,7 +195,7 @@ def pyramid(levels: Sequence[ArrayLike], window: int, centre: tuple[float, float
     Raises:
         SizeError: there are no levels, or a window that does not lie inside each of them.
     """
-    pictures = [_plane(level, "level") for level in levels]
+    pictures = [as_plane(level, "level") for level in levels]
     if not pictures:
         raise SizeError("levels is empty; give at least one picture")
     side = as_int(window, "window")
@@ -325,22 +326,8 @@ def matrix(spatial: Sequence[int], kernel_size: PerAxis, letters: str) -> Figure
     step = rows // blocks
     for block in range(blocks):
         for across in range(columns // inner):
-            _thin_frame(axes, across * inner, block * step, inner, step)
+            outline(axes, across * inner, block * step, inner, step, "ink", linewidth=1.4)
     return figure
-
-
-def _thin_frame(axes: Axes, left: float, top: float, width: float, height: float) -> None:
-    """A thin dark frame about one block."""
-    axes.add_patch(
-        Rectangle((left, top), width, height, fill=False, edgecolor=COLOURS["ink"], linewidth=1.4, zorder=3)
-    )
-
-
-def _plane(values: ArrayLike, name: str) -> NDArray[np.floating]:
-    plane = as_floats(values, name)
-    if plane.ndim != 2 or 0 in plane.shape:
-        raise ShapeError(f"{name} has shape {plane.shape}; it must be (height, width)")
-    return plane
 
 
 def _line(values: ArrayLike, name: str) -> NDArray[np.floating]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 from numpy.typing import ArrayLike, NDArray
@@ -28,10 +28,13 @@ from cnnlib.plots.pieces import (
     canvas,
     grid,
     kernel_picture,
+    need,
     need_picture,
     number,
+    outline,
     page,
     picture,
+    tint,
 )
 from cnnlib.plots.style import COLOURS, WIDTH, new_figure, styled
 from cnnlib.sizes import as_int, effective_kernel_size, kernel_shape, separable_cost
@@ -96,7 +99,7 @@ def holes(dilations: Sequence[int], kernel_size: int = 3) -> Figure:
         dilations: one panel each.
         kernel_size: along both axes.
     """
-    _need(dilations, "dilations")
+    need(dilations, "dilations")
     spans = [effective_kernel_size(kernel_size, dilation) for dilation in dilations]
     side, gap = max(spans), 1.0
     figure, axes = canvas(-0.1, len(spans) * (side + gap) - gap + 0.1, -0.95, side + 0.95)
@@ -109,7 +112,7 @@ def holes(dilations: Sequence[int], kernel_size: int = 3) -> Figure:
         for row in taps:
             for column in taps:
                 _cell(axes, left + float(column), float(row), "kernel")
-        _frame(axes, left + corner, corner, span, span)
+        outline(axes, left + corner, corner, span, span, linewidth=2.2)
         middle = left + side / 2
         axes.text(
             middle,
@@ -161,7 +164,7 @@ def dilated_stacks(stacks: Sequence[Sequence[int]], kernel_size: int = 3) -> Fig
     Raises:
         SizeError: nothing to draw, or an output sees more inputs than a page is wide.
     """
-    _need(stacks, "stacks")
+    need(stacks, "stacks")
     reached = [ways(dilations, kernel_size) for dilations in stacks]
     widest, step = max(map(len, reached)), 0.46
     if widest > 16:
@@ -252,7 +255,7 @@ def kernel_maps(kernels: Mapping[str, ArrayLike], columns: int = 2) -> Figure:
         SizeError: there is nothing to draw.
         ShapeError: a kernel has not these four axes.
     """
-    _need(kernels, "kernels")
+    need(kernels, "kernels")
     arrays = {name: np.asarray(kernel) for name, kernel in kernels.items()}
     for array in arrays.values():
         if array.ndim != 4 or 0 in array.shape:
@@ -443,7 +446,7 @@ def savings(
     Raises:
         SizeError: more curves than can be told apart, or the first never enters the range.
     """
-    _need(kernel_sizes, "kernel_sizes")
+    need(kernel_sizes, "kernel_sizes")
     if len(kernel_sizes) > len(LOOKS):
         raise SizeError(f"{len(kernel_sizes)} curves cannot be told apart; draw up to {len(LOOKS)}")
     filters = np.arange(1, as_int(most, "most") + 1)
@@ -494,7 +497,7 @@ def shares(parts: Mapping[str, Mapping[str, float]]) -> Figure:
     Raises:
         SizeError: there is nothing to draw, or parts differ.
     """
-    _need(parts, "parts")
+    need(parts, "parts")
     names = list(next(iter(parts.values())))
     if any(list(bar) != names for bar in parts.values()) or len(names) > len(LOOKS):
         raise SizeError(f"every bar needs the same parts, up to {len(LOOKS)}: {', '.join(names)}")
@@ -540,7 +543,7 @@ def ranks(kernels: Mapping[str, ArrayLike], columns: int = 4) -> Figure:
         kernels: for each name an array (height, width).
         columns: how many stand in a row.
     """
-    _need(kernels, "kernels")
+    need(kernels, "kernels")
     rows = -(-len(kernels) // columns)
     figure = new_figure(rows * 2.35)
     layout = figure.add_gridspec(rows * 2, columns, height_ratios=(1.25, 0.65) * rows)
@@ -576,7 +579,7 @@ def approximations(image: ArrayLike, kernel: ArrayLike, ranks: Sequence[int]) ->
     need_picture(photo)
     if photo.ndim != 2:
         raise ShapeError(f"a picture of shape {photo.shape} has colours; give one channel, (height, width)")
-    _need(ranks, "ranks")
+    need(ranks, "ranks")
     pieces = [low_rank(weights, rank) for rank in ranks]
     shown = [piece.kernel for piece in pieces]
     titles = [
@@ -606,7 +609,7 @@ def pair_errors(kernels: Mapping[str, ArrayLike]) -> Figure:
     Args:
         kernels: for each name an array (number of kernels, height, width); up to four names.
     """
-    _need(kernels, "kernels")
+    need(kernels, "kernels")
     figure = new_figure(3.6, 4.9)
     axes = figure.add_subplot()
     for (colour, line, _), (name, planes) in zip(LOOKS, kernels.items(), strict=False):
@@ -624,23 +627,11 @@ def pair_errors(kernels: Mapping[str, ArrayLike]) -> Figure:
 # --- small parts -----------------------------------------------------------------------------------------
 
 
-def _need(things: Any, name: str) -> None:
-    if not len(things):
-        raise SizeError(f"{name} is empty; give at least one to draw")
-
-
 def _cell(axes: Axes, left: float, top: float, kind: str) -> None:
     looks: dict[str, Any] = {"facecolor": (COLOURS[kind], 0.3), "edgecolor": COLOURS["padding"], "lw": 0.7}
     if kind == "kernel":
         looks |= {"facecolor": COLOURS[kind], "edgecolor": COLOURS["ink"], "hatch": "//", "zorder": 2}
     axes.add_patch(Rectangle((left, top), 1, 1, **looks))
-
-
-def _frame(axes: Axes, left: float, top: float, width: float, height: float) -> None:
-    frame = Rectangle(
-        (left, top), width, height, fill=False, edgecolor=COLOURS["highlight"], lw=2.2, zorder=3
-    )
-    axes.add_patch(frame)
 
 
 def _dot(x: float, y: float, colour: str) -> Circle:
@@ -649,8 +640,12 @@ def _dot(x: float, y: float, colour: str) -> Circle:
 
 def _square(x: float, y: float, half: float, colour: str, **looks: Any) -> Rectangle:
     """A square about (x, y) in a thinned colour, opaque, so that wires end at it."""
-    thin = tuple(0.55 + 0.45 * part for part in to_rgb(COLOURS[colour]))
-    settings: dict[str, Any] = {"facecolor": thin, "edgecolor": COLOURS["ink"], "linewidth": 0.8, "zorder": 2}
+    settings: dict[str, Any] = {
+        "facecolor": tint(colour, 0.45),
+        "edgecolor": COLOURS["ink"],
+        "linewidth": 0.8,
+        "zorder": 2,
+    }
     return Rectangle((x - half, y - half), 2 * half, 2 * half, **(settings | looks))
 
 
