@@ -5,6 +5,7 @@ Loaded by ``_config.yml``.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import platform
@@ -140,11 +141,15 @@ def foot(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     if not done or not isinstance(body, str):
         return
     day = date.fromisoformat(done["day"])
-    versions = ", ".join(f"{name} {_version(package)}" for name, package in PACKAGES.items())
     context["body"] = (
         f'{body}<p class="executed">Executed on {day.day} {day:%B %Y} in {done["seconds"]} s with '
-        f"Python {platform.python_version()}, {versions}.</p>"
+        f"Python {platform.python_version()}, {_versions()}.</p>"
     )
+
+
+@functools.cache
+def _versions() -> str:
+    return ", ".join(f"{name} {_version(package)}" for name, package in PACKAGES.items())
 
 
 def _version(package: str) -> str:

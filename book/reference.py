@@ -33,8 +33,6 @@ _CELL = re.compile(r"^(`{3,})\{code-cell\}[^\n]*\n(.*?)^\1\s*$", re.DOTALL | re.
 _OPTIONS = re.compile(r"\A(?:---\n.*?^---\n|(?::[\w-]+:[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 #: ``*spatial`` in a docstring is Python's, and no emphasis.
 _STAR = re.compile(r"(?<![\w*\\`])\*(?=\w+(?:\W|$))(?!\w[^*\n]*\w\*(?!\w))")
-#: The functions of the formula sheet that live in cnnlib.receptive_field; the others are in cnnlib.sizes.
-_SEEN = ("receptive_field", "layers_needed")
 _NUMBERED = re.compile(r"Chapters? ((?:\d+(?:, | and | to )?)+)\.")
 
 
@@ -229,6 +227,21 @@ def _entry(text: str, entries: dict[str, Any]) -> str:
     return ""
 
 
+def _called(code: str) -> str:
+    """Where the first function of the library stands that a formula's code calls.
+
+    >>> _called("sum(padding_amounts(N, F, stride=S, padding='same'))")
+    'cnnlib.sizes.padding_amounts'
+    """
+    from cnnlib import receptive_field, sizes
+
+    for name in re.findall(r"\w+(?=\()", code):
+        for home in (sizes, receptive_field):
+            if address := where(vars(home).get(name)):
+                return address
+    raise ValueError(f"{code} calls no function of cnnlib.sizes or cnnlib.receptive_field")
+
+
 class FormulaSheet(SphinxDirective):
     """The formulas of :mod:`cnnlib.formulas` as tables, each linked to its function and its chapter."""
 
@@ -255,14 +268,8 @@ class FormulaSheet(SphinxDirective):
                     "| what | formula | in `cnnlib` | chapter |",
                     "|---|---|---|---|",
                 ]
-            function = re.match(r"\w+", formula.code)
-            assert function, formula.code
-            called = "conv_weights" if function[0] == "Fraction" else function[0]
-            if called == "sum":
-                called = "padding_amounts"
-            if called == "grown":
-                called = "receptive_field"
-            address = f"cnnlib.{'receptive_field' if called in _SEEN else 'sizes'}.{called}"
+            address = _called(formula.code)
+            called = address.rpartition(".")[2]
             tex = formula.tex.replace("|", r"\vert ")
             where = f", where ${formula.conditions}$" if formula.conditions else ""
             lines.append(

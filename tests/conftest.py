@@ -19,9 +19,14 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
+import contextlib  # noqa: E402
 import itertools  # noqa: E402
+import socket  # noqa: E402
+import subprocess  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+import time  # noqa: E402
+import urllib.request  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -102,3 +107,44 @@ def chromium() -> Iterator[Any]:
         running = playwright.chromium.launch(executable_path=found, args=browser.OPTIONS)
         yield running
         running.close()
+
+
+@contextlib.contextmanager
+def _jupyterlab(desk: Path, home: Path) -> Iterator[str]:
+    """The address of a JupyterLab that serves the folder ``desk``, with settings of its own in ``home``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = os.environ | {name: str(home / name.lower()) for name in places}
+    environment["JUPYTER_CONFIG_PATH"] = str(ROOT / "grading" / "jupyter")  # as `make lab` does
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    log = home / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=desk, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(address + "/api", server, log)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, f"JupyterLab ended:\n{log.read_text()[-2000:]}"
+        try:
+            with urllib.request.urlopen(address):
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def serve_jupyterlab() -> Callable[[Path, Path], contextlib.AbstractContextManager[str]]:
+    """A JupyterLab on a folder, for as long as a ``with`` lasts: see the function above."""
+    return _jupyterlab

@@ -5,14 +5,9 @@ A browser drives JupyterLab as a student would: by clicking cells, typing and pr
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,39 +29,10 @@ def desk(tmp_path_factory, root) -> Path:
 
 
 @pytest.fixture(scope="module")
-def jupyterlab(desk, root, tmp_path_factory) -> Iterator[str]:
-    """The address of a JupyterLab that serves the desk, with settings of its own."""
-    home = tmp_path_factory.mktemp("jupyter")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    environment = os.environ | {name: str(home / name.lower()) for name in places}
-    environment["JUPYTER_CONFIG_PATH"] = str(root / "grading" / "jupyter")  # as `make lab` does
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    log = home / "log"
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=desk, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_for(address + "/api", server, log)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        assert server.poll() is None, f"JupyterLab ended:\n{log.read_text()[-2000:]}"
-        try:
-            with urllib.request.urlopen(address):
-                return
-        except OSError:
-            time.sleep(0.25)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+def jupyterlab(desk, serve_jupyterlab, tmp_path_factory) -> Iterator[str]:
+    """The address of a JupyterLab that serves the desk."""
+    with serve_jupyterlab(desk, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
 
 
 class Student:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import nbformat
@@ -27,36 +21,15 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a JupyterLab with one notebook and settings of its own."""
+def laboratory(tmp_path_factory: pytest.TempPathFactory, serve_jupyterlab: Callable) -> Iterator[str]:
+    """The address of a JupyterLab with one notebook."""
     pytest.importorskip("jupyterlab")
-    desk, home = tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("jupyter")
+    desk = tmp_path_factory.mktemp("desk")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, desk / "explorers.ipynb")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--IdentityProvider.token=", "--ServerApp.port_retries=0"]
-    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    environment = os.environ | {name: str(home / name.lower()) for name in places}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=desk, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(240):
-                assert server.poll() is None, (home / "log").read_text()[-2000:]
-                try:
-                    urllib.request.urlopen(address + "/api").close()
-                    break
-                except OSError:
-                    time.sleep(0.25)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
+    with serve_jupyterlab(desk, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
 
 
 def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromium: Any) -> None:

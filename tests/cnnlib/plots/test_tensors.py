@@ -42,19 +42,11 @@ def texts(figure: Figure) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_can_be_read_and_nothing_leaves_it(name: str) -> None:
+def test_a_figure_can_be_read_and_nothing_leaves_it(name: str, check_words: Callable) -> None:
     figure = FIGURES[name]()
     assert figure.get_figwidth() <= style.WIDTH + 1e-9
     figure.savefig(io.BytesIO(), format="svg")  # draws without a warning
-    box = figure.bbox.padded(1)
-    for text in figure.findobj(Text):
-        if text.get_text():
-            assert text.get_fontsize() >= 10, text.get_text()
-            extent = text.get_window_extent()
-            assert box.x0 <= extent.x0, text.get_text()
-            assert extent.x1 <= box.x1, text.get_text()
-            assert box.y0 <= extent.y0, text.get_text()
-            assert extent.y1 <= box.y1, text.get_text()
+    check_words(figure, [text for text in figure.findobj(Text) if text.get_text()])
 
 
 def test_pixels_writes_the_numbers_of_the_frame_on_their_own_grey() -> None:
