@@ -42,7 +42,7 @@ WORDS: dict[str, Any] = {
 }
 
 #: Inches between pictures, and how many pixels a picture keeps at most for each inch.
-GAP, PIXELS_AN_INCH = 0.08, 72
+GAP, PIXELS_AN_INCH = 0.08, 66
 
 
 def brightness(values: ArrayLike, percentile: float = 99.0) -> NDArray[np.float64]:
