@@ -31,6 +31,8 @@ MERGED_WIDTH = 16
 DEEP = 128
 #: Inputs of up to so many channels get their gradient in strips of up to so many outputs (measured).
 FEW_CHANNELS, STRIP = 8, 5
+#: … where a strip's product has at least so many rows: a long signal has one only, and is better convolved.
+STRIP_ROWS = 8
 #: NumPy adds short rows slowly; so many numbers at a stroke are enough.
 LONG_ROW = 512
 #: A sum over blocks is made of so many parts, so that threads can work on some at a time.
@@ -512,7 +514,14 @@ def _folded(target: NDArray, plan: _Plan, pad_mode: str) -> NDArray:
 def _few_channels(plan: _Plan, groups: int) -> bool:
     """Whether to give gradients back in strips, which pays where the inputs have few channels."""
     plain = groups == 1 == max(plan.steps) and plan.gaps[-1] == 1
-    return plain and plan.kernel.shape[-2] <= FEW_CHANNELS
+    images, *rows, _, _ = plan.shape
+    together = min(_images(plan.shape, plan.kernel.itemsize), images) * math.prod(rows)
+    return plain and plan.kernel.shape[-2] <= FEW_CHANNELS and together >= STRIP_ROWS
+
+
+def _images(shape: tuple[int, ...], itemsize: int) -> int:
+    """How many images of outputs make a block; at least one."""
+    return max(BLOCK_BYTES // max(math.prod(shape[1:]) * itemsize, 1), 1)
 
 
 def _add_strips(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDArray) -> None:
@@ -554,8 +563,7 @@ def _add_strips(slopes: NDArray, plan: _Plan, starts: Sequence[int], target: NDA
                 sum_ = part[..., low * channels : low * channels + matrix.shape[1]]
                 sum_ += product.reshape(sum_.shape)
 
-    image = math.prod(rows.shape[1:]) * rows.itemsize
-    step = max(BLOCK_BYTES // max(image, 1), 1)
+    step = _images(slopes.shape, slopes.itemsize)
     threads.each(add_up, [(slice(start, start + step),) for start in range(0, len(rows), step)])
 
 
