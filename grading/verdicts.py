@@ -1,7 +1,7 @@
 """What checks told a student, read out of a graded notebook: verdict by verdict, with the slip behind it.
 
 A check prints a line for each thing that it looks at (:class:`cnnlib.exercises.Marks`); a slip is known by
-its message, which stands in :mod:`cnnlib.exercises.misconceptions` and nowhere else.
+its message, which stands in :mod:`cnnlib.exercises.kinds` and nowhere else.
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ from cnnlib.exercises.checks import (
     faults,
     well_posed,
 )
+from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.marks import Marks, NotYet
 from cnnlib.exercises.networks import Conv, Pool, Row, Summary, trace
-from cnnlib.exercises.tasks import KINDS, Line, Task, TaskError, draw
+from cnnlib.exercises.tasks import KINDS, Task, TaskError, draw
 
 __all__ = [
     "KINDS",

@@ -1,5 +1,5 @@
 """Every sentence that a student reads from a check, in one place. (What a slip is called stands beside the
-rule that finds it, in :mod:`cnnlib.exercises.misconceptions`.)
+rule that finds it, in :mod:`cnnlib.exercises.kinds`.)
 
 A translation replaces the values of :data:`SAY`, :data:`LABELS` and :data:`CHAPTERS`.
 """
@@ -16,9 +16,20 @@ WIDTH = 78
 
 #: The chapters that messages send a student to: label → (number, title, page).
 CHAPTERS = {
+    "from-dense-to-local": (1, "From fully connected to local", "01-from-dense-to-local"),
     "one-dimension": (2, "Convolution in one dimension", "02-one-dimension"),
+    "images-are-tensors": (3, "Images are tensors", "03-images-are-tensors"),
+    "two-dimensions": (4, "Convolution in two dimensions", "04-two-dimensions"),
     "filters-and-kernels": (5, "Filters and kernels", "05-filters-and-kernels"),
     "padding-and-stride": (6, "Padding and stride", "06-padding-and-stride"),
+    "pooling": (7, "Pooling", "07-pooling"),
+    "receptive-field": (8, "Three properties and the receptive field", "08-receptive-field"),
+    "variants": (9, "Variants of convolution", "09-variants"),
+    "upsampling": (10, "Going up again", "10-upsampling"),
+    "learning": (11, "A network that learns", "11-learning"),
+    "classic-architectures": (12, "Classic architectures", "12-classic-architectures"),
+    "after-vgg": (13, "After VGG", "13-after-vgg"),
+    "seeing": (14, "Seeing what a network sees", "14-seeing"),
 }
 
 #: What a task's parameters are called in a sentence or a table.
@@ -67,7 +78,8 @@ SAY = {
     "length": "your shape has {given} numbers; {count} are asked for: ({axes}).",
     "batch": "your shape has {given} numbers, the batch among them. Leave the batch out: ({axes}).",
     "fraction-in-shape": "{value} in your shape is not a whole number of at least 0.",
-    "deep": "your answer is lists within lists, more than {count} deep; no array of this course has so many axes.",
+    "deep": "your answer is lists within lists, more than {count} deep; no array of this course has so many "
+    "axes.",
     "ragged": "the rows of your array are not of equal length.",
     "axes": "your array has {given} (shape {shape}); {count} are asked for.",
     "shape": "your array has shape {shape}; that is not how many places the kernel has. Count them again.",

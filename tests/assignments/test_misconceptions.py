@@ -97,7 +97,7 @@ def test_dice_are_fair_enough():
 
 
 def test_bad_tasks_are_refused_with_what_is_wrong():
-    with pytest.raises(TaskError, match="no kind of task is called 'size'; there are output_size"):
+    with pytest.raises(TaskError, match=r"no kind of task is called .size.; there are .*output_size"):
         Task("size")
     with pytest.raises(TaskError, match="missing a required argument: 'filters'"):
         Task("conv_parameters", kernel_size=3, channels=3)
