@@ -595,7 +595,7 @@ add_kind(
     Number(),
     "how many inputs does one unit of the last layer see, and how many more does each layer add?",
     CHAPTER,
-    lambda dice: {"kernel_size": 3, "depth": dice.roll(3, 6)},
+    lambda dice: {"kernel_size": dice.pick((3, 5, 7)), "depth": dice.roll(2, 6)},
     labels={"depth": "depth"},
 )
 add_kind(
