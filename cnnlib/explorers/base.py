@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from numpy.typing import NDArray
 
 from cnnlib.errors import MissingExtraError, SizeError
+from cnnlib.explorers.shorter import shortened
 from cnnlib.sizes import shown
 
 #: Rows of numbers, nested lists or an array.
@@ -74,27 +75,17 @@ def products(window: Rows, weights: Rows, total: float) -> str:
 
 @functools.cache
 def source(name: str) -> str:
-    """A file of this package, without the comments and the spaces that only its readers need."""
-    text = resources.files("cnnlib.explorers").joinpath(name).read_text(encoding="utf-8")
+    """A file of this package, without the comments and the spaces that only its readers need; "" for none."""
+    file = resources.files("cnnlib.explorers").joinpath(name)
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
     lines = (line.strip() for line in text.splitlines())
-    text = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-    return squeezed(text) if name.endswith(".js") else text
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
 
-def squeezed(script: str) -> str:
-    """JavaScript without the spaces about its signs, and with its shorter words; strings stay as they are.
-
-    >>> squeezed('const say = (a, b) => { f(a, "b , c"); };')
-    'let say=(a,b)=>{f(a,"b , c")};'
-    """
-    parts = re.split(r"""("(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)""", script)
-    signs = re.compile(r" *([{}()\[\];,=<>?:&|*%]) *| ([-+/]) (?![-+])")
-    for place, code in enumerate(parts):
-        if place % 2 == 0:
-            short = signs.sub(lambda found: found[1] or found[2], code)
-            parts[place] = re.sub(r"(?<!\w)\((\w+)\)=>", r"\1=>", re.sub(r"\bconst\b", "let", short))
-    joined = re.sub(r"([{(\[,;=?:&|])\n", r"\1", "".join(parts))
-    return re.sub(r"\n([})\].?:&|])|;(?=})", r"\1", joined)
+@functools.cache
+def joined(names: tuple[str, ...]) -> str:
+    """Several scripts as one, as short as :mod:`cnnlib.explorers.shorter` makes it."""
+    return shortened("\n".join(source(f"{name}.js") for name in names))
 
 
 def script_data(data: Any) -> str:
@@ -122,6 +113,8 @@ class Explorer:
 
     #: The package's script file, without its ending.
     script: str
+    #: The scripts and styles that it builds upon, in order.
+    parts: tuple[str, ...] = ()
     #: All words that a reader sees; a translation replaces the values.
     words: Mapping[str, str]
     #: The part of a link that names this explorer; made from its numbers where none is given.
@@ -143,22 +136,25 @@ class Explorer:
         """The Matplotlib figure of the first step."""
         raise NotImplementedError
 
-    def _identity(self) -> str:
+    def _identity(self, content: str) -> str:
         """An id that no other explorer of this page has, and that the next build gives again."""
-        digest = hashlib.sha256(script_data(self._state()).encode()).hexdigest()[:6]
+        digest = hashlib.sha256((script_data(self._state()) + content).encode()).hexdigest()[:6]
         stem = self.name or f"{self.script.replace('_', '-')}-{digest}"
         _shown[stem] += 1
         return stem if _shown[stem] == 1 else f"{stem}-{_shown[stem]}"
 
     def _repr_html_(self) -> str:
-        identity = self._identity()
-        data = {"id": identity, "words": dict(self.words), **self._state()}
+        content = self._content()
+        identity = self._identity(content)
+        files = ("base", *self.parts, self.script)
+        said = set(re.findall(r"\w+", "".join(source(f"{name}.js") for name in files)))
+        words = {key: text for key, text in self.words.items() if key in said}
+        data = {"id": identity, "words": words, **self._state()}
         return (
             f'<div class="cx" id="{identity}" role="group" '
             f'aria-label="{html.escape(self._label())}">\n'
-            f"<style>{source('base.css')}\n{source(self.script + '.css')}</style>{self._content()}\n"
-            f"<script>(()=>{{const data={script_data(data)};\n"
-            f"{source('base.js')}\n{source(self.script + '.js')}}})()</script>\n</div>"
+            f"<style>{''.join(source(f'{name}.css') for name in files)}</style>{content}\n"
+            f"<script>(()=>{{const data={script_data(data)};\n{joined(files)}}})()</script>\n</div>"
         )
 
     def _repr_png_(self) -> bytes | None:

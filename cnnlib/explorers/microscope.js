@@ -1,19 +1,8 @@
-// The convolution microscope: the rules of cnnlib.sizes, padding, convolution and upsampling, on small arrays.
-const { rank, most, start } = data;
+// The convolution microscope: the rules of cnnlib.padding, convolution and upsampling, on small arrays.
+const { rank, most } = data;
 const flat = rank === 1;
-const CELL = 40, LARGEST = 10000;
-class Refused extends Error {}
-const refuse = (word, values) => { throw new Refused(fill(words[word], values)); };
 
 // --- sizes ---
-const padding = (n, f, s, mode) => {
-  if (typeof mode === "number") return [mode, mode];
-  if (mode === "full") return [f - 1, f - 1];
-  if (mode === "causal") return [f - 1, 0];
-  if (mode !== "same") return [0, 0];
-  const total = Math.max((Math.ceil(n / s) - 1) * s + f - n, 0);
-  return [total >> 1, total - (total >> 1)];
-};
 const crop = (f, s, mode) => {
   if (mode === "same") {
     const total = 2 * (f >> 1) - (s - (f % 2)), before = Math.max(total, 0) >> 1;
@@ -22,31 +11,12 @@ const crop = (f, s, mode) => {
   const [before, after] = padding(0, f, s, mode);
   return [before, after - (mode === "valid" ? Math.max(s - f, 0) : 0)];
 };
-const sizes = (axis, n, k, state) => {
-  const s = state.stride, d = state.dilation, f = d * (k - 1) + 1;
-  const [before, after] = state.transposed ? crop(f, s, state.padding) : padding(n, f, s, state.padding);
-  const found = { axis, n, k, s, d, f, before, after, dropped: 0 };
-  if (state.transposed) {
-    found.cover = (n - 1) * s + f;
-    found.out = found.cover - before - after;
-    found.cells = found.cover + Math.max(-after, 0);
-    if (found.out < 1) refuse("nothing", { ...found, more: Math.ceil((before + after - found.cover + 1) / s) });
-    return found;
-  }
-  const room = n + before + after - f;
-  if (room < 0) {
-    const largest = Math.floor((n + before + after - 1) / d) + 1;
-    refuse("unfit", {
-      ...found,
-      spread: d > 1 ? fill(words.unfit_spread, found) : "",
-      padded: before || after ? fill(words.unfit_padded, found) : "",
-      lacking: Math.ceil((f - n) / 2),
-      smaller: largest > 0 ? fill(words.unfit_smaller, { largest }) : "",
-    });
-  }
-  found.cells = n + before + after;
-  found.out = Math.floor(room / s) + 1;
-  found.dropped = found.cells - ((found.out - 1) * s + f);
+const sizes = (axis, n, k, { stride: s, dilation: d, padding: mode, transposed }) => {
+  const where = fill(words.where, { axis });
+  if (!transposed) return { axis, ...slid(where, n, k, s, d, mode) };
+  const f = d * (k - 1) + 1, [before, after] = crop(f, s, mode), cover = (n - 1) * s + f, out = cover - before - after;
+  const found = { axis, where, n, k, s, d, f, before, after, cover, out, cells: cover + Math.max(-after, 0) };
+  if (out < 1) refuse("nothing", { ...found, more: Math.ceil((1 - out) / s) });
   return found;
 };
 // Where the padded element i of an axis of n comes from; -1: from nowhere.
@@ -90,27 +60,13 @@ const stamped = (m, last) => {
 };
 
 // --- one step as HTML, letter for letter as Python writes the first ---
-const cell = (i, j, value, kind, weight, lost) => {
-  const x = j * CELL, y = i * CELL, text = number(value);
-  return `<rect class="${kind}" x=${x} y=${y} />` +
-    (lost ? `<path class="lost" d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
-    `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (weight === undefined ? 26 : 18)}>${text}</text>` +
-    (weight === undefined ? "" : `<text class=w x=${x + 20} y=${y + 35}>×${factor(weight)}</text>`);
-};
-const panel = (name, title, values, draw, frame) => {
-  const height = values.length * CELL, width = values[0].length * CELL;
-  const [top, left, rows, columns] = (frame ?? []).map((size) => size * CELL);
-  return `<div><div>${title}</div>` +
-    `<svg data-p=${name} viewBox="-3 -3 ${width + 6} ${height + 6}" role="img" ` +
-    `aria-label="${title}: ${listed(values)}" style="width:${width + 6}px;min-width:${Math.floor((width * 17) / 20)}px">` +
-    values.map((row, i) => row.map((value, j) => draw(i, j, value)).join("")).join("") +
-    (frame ? `<path class="fr" d="M${left} ${top}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
-};
 const tap = (m, i, j, top, left) => {
   const y = i - top, x = j - left, { down, across } = m;
   if (y < 0 || x < 0 || y >= down.f || x >= across.f || y % down.d || x % across.d) return undefined;
   return m.kernel[y / down.d][x / across.d];
 };
+// The class of a cell: `nd` and `pd`, which are dashed, are padding or cut off.
+const look = (kind, weight) => (weight === undefined ? kind || "pd" : kind ? "now" : "nd");
 const inside = (axis, i, count) => i >= axis.before && i < axis.before + count;
 const kernelPanel = (m) => panel("k", words.kernel, m.kernel, (i, j, w) => cell(i, j, w, "k"));
 const index = (at, columns) => (flat ? at : `(${Math.floor(at / columns)}, ${at % columns})`);
@@ -127,8 +83,7 @@ const slide = (m, at) => {
   return {
     panels: panel("win", around ? words.padded : words.input, values, (i, j, value) => {
       const weight = tap(m, i, j, top, left), lost = i >= down.cells - down.dropped || j >= across.cells - across.dropped;
-      const kind = weight !== undefined ? "now" : real(i, j) ? "in" : "pd";
-      return cell(i, j, value, kind + (real(i, j) ? "" : " da"), weight, lost);
+      return cell(i, j, value, look(real(i, j) && "in", weight), weight, lost);
     }, [top, left, down.f, across.f]) + kernelPanel(m) +
       panel("pl", words.output, outputs, (i, j, value) =>
         cell(i, j, value, i * across.out + j <= at ? "out" : "no"), [row, column, 1, 1]),
@@ -148,8 +103,7 @@ const stamp = (m, at) => {
     (i, j, total) => {
       const weight = tap(m, i, j, top, left);
       if (weight !== undefined && !stays(i, j)) count += 1;
-      const kind = weight !== undefined ? "now" : stays(i, j) ? "out" : "pd";
-      return cell(i, j, total, kind + (stays(i, j) ? "" : " da"), weight);
+      return cell(i, j, total, look(stays(i, j) && "out", weight), weight);
     }, [top, left, down.f, across.f]);
   const given = m.kernel.map((line) => line.map((w) => value * w));
   return {
@@ -171,161 +125,49 @@ const regions = (m, at) => {
   return { ...(m.transposed ? stamp : slide)(m, at), facts };
 };
 
-// --- what the reader typed ---
-const shown = (text) => (text !== "" && Number.isFinite(+text) ? String(+text) : `'${text}'`);
-const whole = (text, name, least) => {
-  const value = +text;
-  if (text === "" || !Number.isInteger(value) || value < least) refuse("whole", { name, least, value: shown(text) });
-  return value;
-};
-const real = (text, name) => {
-  const value = +text.replace("−", "-");
-  if (text === "" || !(value >= -LARGEST && value < LARGEST))
-    refuse("no_number", { name, least: -LARGEST, below: LARGEST, value: shown(text) });
-  return value;
-};
-const table = (text, name) => {
-  const rows = text.split(/[\n;]/).map((line) => line.split(/[\s,]+/).filter(Boolean)).filter((row) => row.length);
-  if (!rows.length) refuse("empty", { name });
-  if (rows.some((row) => row.length !== rows[0].length)) refuse("ragged", { name });
-  return rows.map((row) => row.map((word) => real(word, name)));
-};
-const FIELDS = ["inputs", "kernel", "stride", "dilation", "padding", "amount", "pad_mode", "pad_value", "transposed"];
-const read = () => {
-  const typed = Object.fromEntries(FIELDS.map((name) => [name, control(name).value.trim()]));
-  return {
-    inputs: table(typed.inputs, "inputs"),
-    kernel: table(typed.kernel, "kernel"),
-    stride: whole(typed.stride, "stride", 1),
-    dilation: whole(typed.dilation, "dilation", 1),
-    padding: typed.padding === "amount" ? whole(typed.amount, "padding", 0) : typed.padding,
-    pad_mode: typed.pad_mode,
-    pad_value: real(typed.pad_value, "pad_value"),
-    transposed: control("transposed").checked,
-  };
-};
-const lines = (rows) => rows.map((row) => row.join(" ")).join("\n");
-const type = (state) => {
-  for (const name of FIELDS) if (name in state) control(name).value = state[name];
-  control("inputs").value = lines(state.inputs);
-  control("kernel").value = lines(state.kernel);
-  const amount = typeof state.padding === "number";
-  control("padding").value = amount ? "amount" : state.padding;
-  if (amount) control("amount").value = state.padding;
-  control("transposed").checked = state.transposed;
-};
-
 // --- the page ---
-let model, at = 0, timer;
-const show = (place) => {
-  at = clamp(place, 0, model.steps - 1);
-  write(regions(model, at));
-  // On a phone a long row scrolls with its window.
-  const frame = stage.querySelector(".fr").getBoundingClientRect(), box = stage.getBoundingClientRect();
-  if (frame.left < box.left || frame.right > box.right) stage.scrollLeft += frame.left - box.left - 20;
-  const row = Math.floor(at / model.columns), rows = model.steps / model.columns;
-  const move = (name, value, count) => {
-    const slider = control(name);
-    slider.max = count - 1;
-    slider.value = value;
-  };
-  if (!flat) move("row", row, rows);
-  move("column", at % model.columns, model.columns);
-  control("back").disabled = at === 0;
-  control("forward").disabled = at === model.steps - 1;
-  link(saved());
-};
-const saved = () => ({
-  i: lines(model.inputs).replaceAll("\n", ";"), k: lines(model.kernel).replaceAll("\n", ";"), s: model.stride,
-  d: model.dilation, p: model.padding, m: model.pad_mode, v: model.pad_value, t: +model.transposed, at,
-});
-const update = (place) => {
-  const error = region("error");
-  control("amount").closest("label").hidden = control("padding").value !== "amount";
-  for (const name of ["pad_mode", "pad_value"]) control(name).closest("label").hidden = control("transposed").checked;
-  if (control("pad_mode").value !== "constant") control("pad_value").closest("label").hidden = true;
-  try {
-    model = solve(read());
-    error.hidden = true;
-    error.textContent = "";
-    root.classList.remove("cx-stale");
-    show(place);
-  } catch (problem) {
-    if (!(problem instanceof Refused)) throw problem;
-    pause();
-    error.textContent = problem.message;
-    error.hidden = false;
-    root.classList.add("cx-stale");
-  }
-};
+let timer;
 const pause = () => {
   clearInterval(timer);
   timer = undefined;
   control("play").textContent = words.play;
   region("say").setAttribute("aria-live", "polite");
 };
+const { show, go } = explore({
+  fields: {
+    inputs: table, kernel: table, stride: whole(1), dilation: whole(1),
+    padding: (text) => (text === "amount" ? whole(0)(typed("amount"), "padding") : text),
+    amount: asIs, pad_mode: asIs, pad_value: real, transposed: isOn,
+  },
+  solve,
+  bound: (m, { at }) => ({ at: clamp(at, 0, m.steps - 1) }),
+  regions: (m, { at }) => regions(m, at),
+  before: () => {
+    const out = isOn(typed("transposed")), hide = (name, hidden) => { control(name).closest("label").hidden = hidden; };
+    hide("amount", typed("padding") !== "amount");
+    hide("pad_mode", out);
+    hide("pad_value", out || typed("pad_mode") !== "constant");
+  },
+  after: (m, { at }) => {
+    steered(m, at);
+    control("back").disabled = at === 0;
+    control("forward").disabled = at === m.steps - 1;
+  },
+  stop: pause,
+});
 const play = () => {
   if (timer) return pause();
-  if (at === model.steps - 1) show(0);
+  if (now.at === model.steps - 1) show({ at: 0 });
   control("play").textContent = words.pause;
   region("say").setAttribute("aria-live", "off");
   timer = setInterval(() => {
-    if (!root.isConnected || at === model.steps - 1) return pause();
-    show(at + 1);
+    if (!root.isConnected || now.at === model.steps - 1) return pause();
+    show({ at: now.at + 1 });
   }, 900);
 };
-const go = (place) => { pause(); show(place); };
-
-control("back").onclick = () => go(at - 1);
-control("forward").onclick = () => go(at + 1);
+control("back").onclick = () => go({ at: now.at - 1 });
+control("forward").onclick = () => go({ at: now.at + 1 });
 control("play").onclick = play;
 // What moves by itself is not offered to who asked for less motion.
 control("play").hidden = matchMedia("(prefers-reduced-motion:reduce)").matches;
-control("reset").onclick = () => { pause(); type(start); update(start.at); };
-const slid = () => go((flat ? 0 : +control("row").value * model.columns) + +control("column").value);
-for (const name of flat ? ["column"] : ["row", "column"]) control(name).oninput = slid;
-for (const name of FIELDS) control(name).oninput = () => { pause(); update(at); };
-const stage = region("panels");
-stage.onkeydown = (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey) return;
-  const columns = model.columns, column = at % columns;
-  const goal = {
-    ArrowLeft: column ? at - 1 : at, ArrowRight: column < columns - 1 ? at + 1 : at, Home: 0, End: model.steps - 1,
-    ArrowUp: at - columns, ArrowDown: at + columns,
-  }[event.key];
-  if (goal === undefined || (flat && /Up|Down/.test(event.key))) return;
-  event.preventDefault();
-  if (goal >= 0 && goal < model.steps) go(goal);
-};
-const corner = () => [(at % model.columns) * model.across.s, Math.floor(at / model.columns) * model.down.s];
-draggable(stage, (target) => {
-  const name = target.closest("svg")?.dataset.p;
-  return name === "k" ? null : name;
-}, (name, x, y) => {
-  const [left, top] = corner(), grip = [x / CELL - left, y / CELL - top];
-  const { f: width } = model.across, { f: height } = model.down;
-  return grip[0] >= 0 && grip[0] <= width && grip[1] >= 0 && grip[1] <= height ? grip : null;
-}, (name, x, y, grip) => {
-  const { down, across, columns, steps } = model;
-  const [width, height] = name === "pl" ? [1, 1] : [across.s, down.s];
-  const [inX, inY] = name === "pl" ? [0.5, 0.5] : grip ?? [across.f / 2, down.f / 2];
-  const column = clamp(Math.round((x / CELL - inX) / width), 0, columns - 1);
-  const row = clamp(Math.round((y / CELL - inY) / height), 0, steps / columns - 1);
-  go(row * columns + column);
-});
-root.querySelector(".cx-controls").hidden = false;
-type(start);
-update(start.at);
-followLinks((given) => {
-  const padding = given.get("p");
-  pause();
-  for (const [name, key] of Object.entries({ inputs: "i", kernel: "k", stride: "s", dilation: "d", pad_mode: "m", pad_value: "v" }))
-    if (given.has(key)) control(name).value = given.get(key).replaceAll(";", "\n");
-  if (padding !== null) {
-    control("padding").value = /^\d+$/.test(padding) ? "amount" : padding;
-    if (control("padding").value === "amount") control("amount").value = padding;
-  }
-  control("transposed").checked = given.get("t") === "1";
-  update(+(given.get("at") ?? 0));
-});
-root.explorer = { regions: (state, place) => regions(solve(state), place) };
+steer(go);

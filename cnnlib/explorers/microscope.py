@@ -13,19 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import conv
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.explorers.base import (
-    Explorer,
-    as_name,
-    button,
-    choice,
-    factor,
-    field,
-    listed,
-    number,
-    products,
-    region,
-)
-from cnnlib.padding import PAD_MODES, as_array, pad
+from cnnlib.explorers.base import Explorer, as_name, button, choice, factor, field, listed, number, products
+from cnnlib.explorers.cells import cell, lines, numbers, panel, plain, plain_panel, sliders, written
+from cnnlib.explorers.form import FORM_WORDS, LARGEST, check, explored, form
+from cnnlib.padding import PAD_MODES, pad
 from cnnlib.sizes import (
     PADDING_MODES,
     as_int,
@@ -41,7 +32,7 @@ from cnnlib.sizes import (
 from cnnlib.upsampling import conv_transpose
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
-WORDS = {
+WORDS = FORM_WORDS | {
     "title": "Convolution microscope",
     "input": "input",
     "padded": "padded input",
@@ -54,20 +45,11 @@ WORDS = {
     "forward": "Forward",
     "play": "Play",
     "pause": "Pause",
-    "reset": "Reset",
-    "link": "Link to this step",
-    "row": "row",
-    "column": "column",
-    "place": "place",
     "rows": "rows",
     "columns": "columns",
     "size": "size",
-    "settings": "Change the example",
     "inputs": "input values",
     "weights": "kernel weights",
-    "stride": "stride",
-    "dilation": "dilation",
-    "padding": "padding",
     "amount": "a number",
     "each_side": "on each side",
     "pad_mode": "padded with",
@@ -86,28 +68,14 @@ WORDS = {
     "transposed_fact": "{axis}: ({n} − 1)·{s} + {f} − {before} − {after} = {out}, "
     "from N = {n}, S = {s}, F = {f}, cut off {before} + {after}.",
     "spread": "F is {k} weights at distance {d}: {d}·({k} − 1) + 1 = {f}.",
-    # What the library raises, said by the script:
-    "whole": "{name} must be a whole number of at least {least}, not {value}",
-    "unfit": "axis {axis}: kernel {k}{spread} does not fit into input {n}{padded}; "
-    "pad by at least {lacking} on each side{smaller}",
-    "unfit_spread": " spread over {f} by dilation {d}",
-    "unfit_padded": " with padding {before} + {after}",
-    "unfit_smaller": " or use a kernel of at most {largest}",
-    "nothing": "axis {axis}: {n} input(s) with kernel {k}, stride {s} and dilation {d} cover "
+    "nothing": "{where}: {n} input(s) with kernel {k}, stride {s} and dilation {d} cover "
     "{cover} output(s), of which padding cuts off {before} + {after}; "
     "pad by less, or take at least {more} more input(s)",
-    "ragged": "{name} is ragged: its rows differ in length; make them equally long",
-    "empty": "{name} is empty; give at least one number",
-    "no_number": "{name} must be a number of at least {least} and below {below}, not {value}",
     "too_many": "axis {axis}: {cells} cells are more than the microscope shows; use at most {most}",
 }
 
 #: The most cells along an axis that are drawn, padding included: of a row, and of a picture.
 MOST = (24, 14)
-#: Numbers lie between minus this and this, so that they fit their cells.
-LARGEST = 10_000.0
-#: The side of a cell, in the units of the drawing.
-CELL = 40
 
 
 class _Axis(NamedTuple):
@@ -145,7 +113,7 @@ class ConvolutionMicroscope(Explorer):
     Step 2 of 3: the window covers 4, 1 (padding: 0 of 2). Its weighted sum is 6, output 1.
     """
 
-    script = "microscope"
+    script, parts = "microscope", ("form", "sizes", "cells")
     words = WORDS
 
     def __init__(
@@ -162,7 +130,7 @@ class ConvolutionMicroscope(Explorer):
         place: int = 0,
         name: str | None = None,
     ) -> None:
-        self.inputs, self.kernel = _numbers(inputs, "inputs"), _numbers(kernel, "kernel")
+        self.inputs, self.kernel = numbers(inputs, "inputs"), numbers(kernel, "kernel")
         if self.inputs.ndim != self.kernel.ndim:
             raise ShapeError(
                 f"inputs of shape {self.inputs.shape} and a kernel of shape {self.kernel.shape} "
@@ -252,24 +220,22 @@ class ConvolutionMicroscope(Explorer):
         for (i, j), value in np.ndenumerate(padded):
             y, x = i - top, j - left
             covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
-            kind = "now" if covered else "in" if inside[i, j] else "pd"
-            edge = "" if inside[i, j] else " da"
             weight = weights[y // down.d, x // across.d] if covered else None
             lost = i >= reached[0] or j >= reached[1]
-            cells.append(_cell(i, j, value, kind + edge, weight, lost))
+            cells.append(cell(i, j, value, _look("in" if inside[i, j] else "", covered), weight, lost))
         around = any(map(any, amounts))
-        panels = _panel(
+        panels = panel(
             "win", WORDS["padded" if around else "input"], padded, cells, (top, left, down.f, across.f)
         )
-        panels += _panel(
-            "k", WORDS["kernel"], weights, [_cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
+        panels += panel(
+            "k", WORDS["kernel"], weights, [cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
         )
         results = [
-            _cell(i, j, v, "out" if i * across.out + j <= at else "no")
+            cell(i, j, v, "out" if i * across.out + j <= at else "no")
             for (i, j), v in np.ndenumerate(outputs)
         ]
         row, column = at // across.out, at % across.out
-        panels += _panel("pl", WORDS["output"], outputs, results, (row, column, 1, 1))
+        panels += panel("pl", WORDS["output"], outputs, results, (row, column, 1, 1))
         total = outputs[row, column]
         say = WORDS["covers"].format(
             step=at + 1, steps=self.steps, values=listed(window), count=count, taps=weights.size,
@@ -297,15 +263,14 @@ class ConvolutionMicroscope(Explorer):
             covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
             stays = i in kept[0] and j in kept[1]
             count += covered and not stays
-            kind = "now" if covered else "out" if stays else "pd"
             weight = weights[y // down.d, x // across.d] if covered else None
-            cells.append(_cell(i, j, total, kind + ("" if stays else " da"), weight))
-        panels = _plain_panel("pl", WORDS["input"], inputs, "in", (row, column, 1, 1))
-        panels += _panel(
-            "k", WORDS["kernel"], weights, [_cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
+            cells.append(cell(i, j, total, _look("out" if stays else "", covered), weight))
+        panels = plain_panel("pl", WORDS["input"], inputs, "in", (row, column, 1, 1))
+        panels += panel(
+            "k", WORDS["kernel"], weights, [cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
         )
         title = WORDS["cut" if whole.size > down.out * across.out else "so_far"]
-        panels += _panel("win", title, whole, cells, (top, left, down.f, across.f))
+        panels += panel("win", title, whole, cells, (top, left, down.f, across.f))
         stamp = value * weights
         say = WORDS["stamps"].format(
             step=at + 1, steps=self.steps, index=self._index(at, across.n), value=number(value),
@@ -335,54 +300,30 @@ class ConvolutionMicroscope(Explorer):
         return {
             "rank": self.inputs.ndim,
             "most": MOST[self.inputs.ndim - 1],
-            "start": {
-                "inputs": np.atleast_2d(self.inputs).tolist(),
-                "kernel": np.atleast_2d(self.kernel).tolist(),
-                "stride": self.stride,
-                "dilation": self.dilation,
-                "padding": self.padding,
-                "pad_mode": self.pad_mode,
-                "pad_value": self.pad_value,
-                "transposed": self.transposed,
-                "at": self.place,
-            },
+            "start": {"at": self.place},
         }
 
     def _content(self) -> str:
-        parts = self._regions()
-        return (
-            region("panels", parts["panels"], tabindex="0", role="group", aria_label=WORDS["help"])
-            + region("sum", parts["sum"], "p")
-            + region("say", parts["say"], "p", role="status", aria_live="polite")
-            + region("error", "", "p", role="alert", hidden="")
-            + region("facts", parts["facts"])
-            + f'<div class="cx-controls" hidden>{self._controls()}</div>'
-        )
+        return explored(self._regions(), self._controls(), WORDS["help"])
 
     def _controls(self) -> str:
         flat = self.inputs.ndim == 1
-        sliders = "" if flat else field("row", WORDS["row"], "0", "range", min=0, max=0)
-        sliders += field("column", WORDS["place" if flat else "column"], "0", "range", min=0, max=0)
-        steps = "".join(button(name, WORDS[name]) for name in ("back", "forward", "play", "reset"))
+        steps = "".join(button(name, WORDS[name]) for name in ("back", "forward", "play"))
         kind = "text" if flat else "textarea"
         modes = {mode: mode for mode in PADDING_MODES} | {"amount": WORDS["amount"]}
         numeric = not isinstance(self.padding, str)
-        fields = [
-            field("inputs", WORDS["inputs"], _written(self.inputs), kind, **_lines(self.inputs)),
-            field("kernel", WORDS["weights"], _written(self.kernel), kind, **_lines(self.kernel)),
+        settings = [
+            field("inputs", WORDS["inputs"], written(self.inputs), kind, **lines(self.inputs)),
+            field("kernel", WORDS["weights"], written(self.kernel), kind, **lines(self.kernel)),
             field("stride", WORDS["stride"], str(self.stride), "number", min=1),
             field("dilation", WORDS["dilation"], str(self.dilation), "number", min=1),
             choice("padding", WORDS["padding"], modes, "amount" if numeric else str(self.padding)),
             field("amount", WORDS["each_side"], str(self.padding) if numeric else "1", "number", min=0),
             choice("pad_mode", WORDS["pad_mode"], {mode: WORDS[mode] for mode in PAD_MODES}, self.pad_mode),
-            field("pad_value", WORDS["pad_value"], _plain(self.pad_value), "number", step="any"),
-            field("transposed", WORDS["transposed"], "", "checkbox"),
+            field("pad_value", WORDS["pad_value"], plain(self.pad_value), "number", step="any"),
+            check("transposed", WORDS["transposed"], self.transposed),
         ]
-        return (
-            f'<div class="cx-steps">{sliders}{steps}<a data-c="link" href="#">{WORDS["link"]}</a></div>'
-            f"<details><summary>{WORDS['settings']}</summary>"
-            f'<div class="cx-fields">{"".join(fields)}</div></details>'
-        )
+        return form(WORDS, sliders(WORDS, flat) + steps, "".join(settings))
 
     def _figure(self) -> Any:
         from cnnlib.plots.microscope import microscope
@@ -400,70 +341,6 @@ class ConvolutionMicroscope(Explorer):
         )
 
 
-def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """One row or one picture of numbers that can be drawn."""
-    array = as_array(values, name)
-    if array.ndim not in (1, 2):
-        raise ShapeError(f"{name} has shape {array.shape}; the microscope shows (m,) or (height, width)")
-    if array.size == 0:
-        raise SizeError(WORDS["empty"].format(name=name))
-    for value in array.ravel().tolist():
-        as_number(value, name, -LARGEST, LARGEST)
-    return array.astype(np.float64)
-
-
-def _cell(i: int, j: int, value: float, kind: str, weight: float | None = None, lost: bool = False) -> str:
-    """One cell: its square, its number, the weight that lies on it, and a stroke where no window comes."""
-    x, y, text = j * CELL, i * CELL, number(value)
-    small = " class=s" if len(text) > 4 else ""
-    parts = f'<rect class="{kind}" x={x} y={y} />'
-    if lost:
-        parts += f'<path class="lost" d="M{x} {y}l{CELL} {CELL}"/>'
-    parts += f"<text{small} x={x + 20} y={y + (18 if weight is not None else 26)}>{text}</text>"
-    if weight is not None:
-        parts += f"<text class=w x={x + 20} y={y + 35}>×{factor(weight)}</text>"
-    return parts
-
-
-def _panel(
-    name: str,
-    title: str,
-    values: NDArray,
-    cells: list[str],
-    frame: tuple[int, int, int, int] | None = None,
-) -> str:
-    """A titled drawing of cells; ``frame`` is (row, column, rows, columns) of the window in it."""
-    height, width = (size * CELL for size in values.shape)
-    around = ""
-    if frame is not None:
-        top, left, rows, columns = (size * CELL for size in frame)
-        around = f'<path class="fr" d="M{left} {top}h{columns}v{rows}h-{columns}z"/>'
-    return (
-        f"<div><div>{title}</div>"
-        f'<svg data-p={name} viewBox="-3 -3 {width + 6} {height + 6}" role="img" '
-        f'aria-label="{title}: {listed(values)}" style="width:{width + 6}px;min-width:{width * 17 // 20}px">'
-        f"{''.join(cells)}{around}</svg></div>"
-    )
-
-
-def _plain_panel(
-    name: str, title: str, values: NDArray, kind: str, frame: tuple[int, int, int, int] | None = None
-) -> str:
-    """A drawing whose cells are all of one kind."""
-    cells = [_cell(i, j, value, kind) for (i, j), value in np.ndenumerate(values)]
-    return _panel(name, title, values, cells, frame)
-
-
-def _plain(value: float) -> str:
-    """A number as a field holds it."""
-    return repr(float(value)).removesuffix(".0")
-
-
-def _written(array: NDArray) -> str:
-    """Numbers as a reader types them: a line for each row."""
-    return "\n".join(" ".join(map(_plain, row)) for row in np.atleast_2d(array))
-
-
-def _lines(array: NDArray) -> dict[str, int]:
-    """How large the field for an array is."""
-    return {} if array.ndim == 1 else {"rows": len(array) + 1, "cols": 4 * array.shape[1]}
+def _look(kind: str, covered: bool) -> str:
+    """The class of a cell: ``nd`` and ``pd``, which are dashed, are padding or cut off."""
+    return ("now" if kind else "nd") if covered else kind or "pd"

@@ -109,9 +109,9 @@ def test_stamps_add_up_to_the_output() -> None:
 
 def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
     page = ConvolutionMicroscope([1, 2, 3, 4, 5, 6], [1, 1, 1], stride=2)._regions()["panels"]
-    assert page.count('class="lost"') == 1
+    assert page.count("class=lost") == 1
     page = ConvolutionMicroscope([1, 2, 3], [1, 1, 1], padding="same")._regions()["panels"]
-    assert len(re.findall(r'class="\w+ da"', page)) == 2
+    assert len(re.findall(r"class=(pd|nd)\b", page)) == 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
         (
             {"inputs": [[[1]]], "kernel": [[[1]]]},
             ShapeError,
-            "inputs has shape (1, 1, 1); the microscope shows",
+            "inputs has shape (1, 1, 1); an explorer shows",
         ),
         (
             {"inputs": [[1, 2], [3]], "kernel": [[1]]},
@@ -204,7 +204,7 @@ def test_the_script_computes_what_python_computes(show: Any) -> None:
             """cases => cases.map(([state, places]) => {
                 try {
                     const explorer = document.querySelector(".cx").explorer;
-                    return Object.fromEntries(places.map(place => [place, explorer.regions(state, place)]));
+                    return Object.fromEntries(places.map(at => [at, explorer.regions(state, { at })]));
                 } catch (error) { return error.message }
             })""",
             asked,

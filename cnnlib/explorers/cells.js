@@ -1,0 +1,60 @@
+// Drawings of cells with numbers in them, letter for letter as cnnlib.explorers.cells writes them.
+const CELL = 40;
+const cell = (i, j, value, kind, weight, lost) => {
+  const x = j * CELL, y = i * CELL, text = number(value);
+  return `<rect class=${kind} x=${x} y=${y} />` +
+    (lost ? `<path class=lost d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
+    `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (weight === undefined ? 26 : 18)}>${text}</text>` +
+    (weight === undefined ? "" : `<text class=w x=${x + 20} y=${y + 35}>×${factor(weight)}</text>`);
+};
+const panel = (name, title, values, draw, frame) => {
+  const height = values.length * CELL, width = values[0].length * CELL;
+  const [top, left, rows, columns] = (frame ?? []).map((size) => size * CELL);
+  return `<div><div>${title}</div>` +
+    `<svg data-p=${name} viewBox="-3 -3 ${width + 6} ${height + 6}" role="img" ` +
+    `aria-label="${title}: ${listed(values)}" style="width:${width + 6}px;min-width:${Math.floor((width * 17) / 20)}px">` +
+    values.map((row, i) => row.map((value, j) => draw(i, j, value)).join("")).join("") +
+    (frame ? `<path class=fr d="M${left} ${top}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
+};
+// The window is moved by sliders, keys and pointer: to place `at` of `steps`, of which `columns` stand in a row. It
+// stands in the drawings whose name begins with w; in the one called pl a single cell is framed, in others nothing.
+const stage = region("panels");
+const steered = ({ columns, steps }, at) => {
+  // On a phone a long row scrolls with its window.
+  const frame = stage.querySelector(".fr").getBoundingClientRect(), box = stage.getBoundingClientRect();
+  if (frame.left < box.left || frame.right > box.right) stage.scrollLeft += frame.left - box.left - 20;
+  const move = (name, value, count) => {
+    if (!control(name)) return;
+    control(name).max = count - 1;
+    control(name).value = value;
+  };
+  move("row", Math.floor(at / columns), steps / columns);
+  move("column", at % columns, columns);
+};
+const steer = (go) => {
+  const at = (place) => go({ at: place });
+  for (const name of ["row", "column"])
+    if (control(name)) control(name).oninput = () => at(+(control("row")?.value ?? 0) * model.columns + +control("column").value);
+  keys(stage, () => {
+    const { columns, steps } = model, here = now.at, column = here % columns;
+    return {
+      ArrowLeft: column ? here - 1 : here, ArrowRight: column < columns - 1 ? here + 1 : here, Home: 0, End: steps - 1,
+      ...(control("row") && {
+        ArrowUp: here < columns ? here : here - columns, ArrowDown: here + columns < steps ? here + columns : here,
+      }),
+    };
+  }, at);
+  draggable(stage, (target) => {
+    const name = target.closest("svg")?.dataset.p;
+    return name && /^w|^pl$/.test(name) ? name : null;
+  }, (name, x, y) => {
+    const { across, down, columns } = model;
+    const grip = [x / CELL - (now.at % columns) * across.s, y / CELL - Math.floor(now.at / columns) * down.s];
+    return grip[0] >= 0 && grip[0] <= across.f && grip[1] >= 0 && grip[1] <= down.f ? grip : null;
+  }, (name, x, y, grip) => {
+    const { down, across, columns, steps } = model, single = name === "pl";
+    const [inX, inY] = single ? [0.5, 0.5] : grip ?? [across.f / 2, down.f / 2];
+    const column = clamp(Math.round((x / CELL - inX) / (single ? 1 : across.s)), 0, columns - 1);
+    at(clamp(Math.round((y / CELL - inY) / (single ? 1 : down.s)), 0, steps / columns - 1) * columns + column);
+  });
+};

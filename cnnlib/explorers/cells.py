@@ -1,0 +1,95 @@
+"""Drawings of cells with numbers in them, the fields that hold such numbers, and the sliders of a window.
+
+``cells.js`` writes the same, letter for letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cnnlib.errors import ShapeError, SizeError
+from cnnlib.explorers.base import factor, field, listed, number
+from cnnlib.explorers.form import FORM_WORDS, LARGEST
+from cnnlib.padding import as_array
+from cnnlib.sizes import as_number
+
+#: The side of a cell, in the units of the drawing.
+CELL = 40
+
+
+def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """One row or one picture of numbers that can be drawn."""
+    array = as_array(values, name)
+    if array.ndim not in (1, 2):
+        raise ShapeError(f"{name} has shape {array.shape}; an explorer shows (m,) or (height, width)")
+    if array.size == 0:
+        raise SizeError(FORM_WORDS["empty"].format(name=name))
+    for value in array.ravel().tolist():
+        as_number(value, name, -LARGEST, LARGEST)
+    return array.astype(np.float64)
+
+
+def cell(i: int, j: int, value: float, kind: str, weight: float | None = None, lost: bool = False) -> str:
+    """One cell: its square, its number, the weight that lies on it, and a stroke where no window comes."""
+    x, y, text = j * CELL, i * CELL, number(value)
+    small = " class=s" if len(text) > 4 else ""
+    parts = f"<rect class={kind} x={x} y={y} />"
+    if lost:
+        parts += f'<path class=lost d="M{x} {y}l{CELL} {CELL}"/>'
+    parts += f"<text{small} x={x + 20} y={y + (18 if weight is not None else 26)}>{text}</text>"
+    if weight is not None:
+        parts += f"<text class=w x={x + 20} y={y + 35}>×{factor(weight)}</text>"
+    return parts
+
+
+def panel(
+    name: str,
+    title: str,
+    values: NDArray,
+    cells: list[str],
+    frame: tuple[int, int, int, int] | None = None,
+) -> str:
+    """A titled drawing of cells; ``frame`` is (row, column, rows, columns) of the window in it."""
+    height, width = (size * CELL for size in values.shape)
+    around = ""
+    if frame is not None:
+        top, left, rows, columns = (size * CELL for size in frame)
+        around = f'<path class=fr d="M{left} {top}h{columns}v{rows}h-{columns}z"/>'
+    return (
+        f"<div><div>{title}</div>"
+        f'<svg data-p={name} viewBox="-3 -3 {width + 6} {height + 6}" role="img" '
+        f'aria-label="{title}: {listed(values)}" style="width:{width + 6}px;min-width:{width * 17 // 20}px">'
+        f"{''.join(cells)}{around}</svg></div>"
+    )
+
+
+def plain_panel(
+    name: str, title: str, values: NDArray, kind: str, frame: tuple[int, int, int, int] | None = None
+) -> str:
+    """A drawing whose cells are all of one kind."""
+    cells = [cell(i, j, value, kind) for (i, j), value in np.ndenumerate(values)]
+    return panel(name, title, values, cells, frame)
+
+
+def plain(value: float) -> str:
+    """A number as a field holds it."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def written(array: NDArray) -> str:
+    """Numbers as a reader types them: a line for each row."""
+    return "\n".join(" ".join(map(plain, row)) for row in np.atleast_2d(array))
+
+
+def lines(array: NDArray) -> dict[str, int]:
+    """How large the field for an array is."""
+    return {} if array.ndim == 1 else {"rows": len(array) + 1, "cols": 4 * array.shape[1]}
+
+
+def sliders(words: Mapping[str, str], flat: bool) -> str:
+    """What moves a window over a picture, or along a row."""
+    place = field("column", words["place" if flat else "column"], "0", "range", min=0, max=0)
+    return place if flat else field("row", words["row"], "0", "range", min=0, max=0) + place

@@ -1,0 +1,65 @@
+"""Settings that a reader changes: the form, what may be typed, and the words of what is refused.
+
+``form.js`` reads them, ``sizes.js`` says what does not fit.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+from cnnlib.explorers.base import button, region
+
+#: Numbers lie between minus this and this, so that they fit their cells.
+LARGEST = 10_000.0
+#: Words that explorers with settings share; the refusals are those of the library.
+FORM_WORDS = {
+    "reset": "Reset",
+    "link": "Link to this step",
+    "settings": "Change the example",
+    "row": "row",
+    "column": "column",
+    "place": "place",
+    "stride": "stride",
+    "dilation": "dilation",
+    "padding": "padding",
+    "where": "axis {axis}",
+    "whole": "{name} must be a whole number of at least {least}, not {value}",
+    "unfit": "{where}: kernel {k}{spread} does not fit into input {n}{padded}; "
+    "pad by at least {lacking} on each side{smaller}",
+    "unfit_spread": " spread over {f} by dilation {d}",
+    "unfit_padded": " with padding {before} + {after}",
+    "unfit_smaller": " or use a kernel of at most {largest}",
+    "ragged": "{name} is ragged: its rows differ in length; make them equally long",
+    "empty": "{name} is empty; give at least one number",
+    "no_number": "{name} must be a number of at least {least} and below {below}, not {value}",
+    "at_most": "{name} is {value}; use at most {most}",
+}
+
+
+def check(name: str, label: str, on: bool) -> str:
+    """A box that is ticked or not, with its label."""
+    box = f'<input type="checkbox" data-c="{name}"{" checked" * on}>'
+    return f'<label class="cx-checkbox" data-f="{name}"><span>{html.escape(label)}</span> {box}</label>'
+
+
+def form(words: Mapping[str, str], steps: str, settings: str) -> str:
+    """The controls, hidden until a script runs: those of a place, then the settings."""
+    return (
+        f'<form class="cx-controls" hidden><div class="cx-steps">{steps}{button("reset", words["reset"])}'
+        f'<a data-c="link" href="#">{words["link"]}</a></div>'
+        f"<details><summary>{words['settings']}</summary>"
+        f'<div class="cx-fields">{settings}</div></details></form>'
+    )
+
+
+def explored(parts: Mapping[str, str], controls: str, help: str) -> str:
+    """The parts of an explorer one below the other: drawing, sum, sentence, error, facts, controls."""
+    return (
+        region("panels", parts["panels"], tabindex="0", role="group", aria_label=help)
+        + region("sum", parts["sum"], "p")
+        + region("say", parts["say"], "p", role="status", aria_live="polite")
+        + region("error", "", "p", role="alert", hidden="")
+        + region("facts", parts["facts"])
+        + controls
+    )
