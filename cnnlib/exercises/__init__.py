@@ -20,20 +20,27 @@ from cnnlib.exercises.checks import (
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.marks import Marks, NotYet
 from cnnlib.exercises.networks import Conv, Pool, Row, Summary, trace
+from cnnlib.exercises.sheet import Asked, Assignment, Part, Question, Sheet, Work
 from cnnlib.exercises.tasks import KINDS, Task, TaskError, draw
 
 __all__ = [
     "KINDS",
+    "Asked",
+    "Assignment",
     "Conv",
     "Line",
     "Marks",
     "NotYet",
+    "Part",
     "Pool",
+    "Question",
     "Row",
+    "Sheet",
     "Summary",
     "Task",
     "TaskError",
     "Verdict",
+    "Work",
     "check",
     "check_function",
     "check_model",

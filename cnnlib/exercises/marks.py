@@ -2,15 +2,16 @@
 
 A test cell looks like this, its last line being the points::
 
-    from cnnlib.exercises import Marks, Task
-
-    marks = Marks(globals())
-    marks.check("height", Task("output_size", size=28, kernel_size=5), points=1)
-    marks.look("width", "output_size")
+    marks = sheet.marks("first-size")
+    marks.check("size_a")
+    marks.look("size_b")
     ### BEGIN HIDDEN TESTS
-    marks.check("width", Task("output_size", size=32, kernel_size=5), points=1)
+    marks.check("size_b")
     ### END HIDDEN TESTS
     marks.score()
+
+The tasks and points of the parts come from the student's :class:`~cnnlib.exercises.sheet.Sheet`; without one,
+``Marks(globals())`` takes them in each line: ``marks.check("height", Task("output_size", …), points=1)``.
 
 How the three readers of such a cell get along with one another:
 
@@ -35,10 +36,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnlib.exercises.checks import (
     EMPTY,
+    WRONG,
     Verdict,
     check,
     check_function,
@@ -47,8 +49,11 @@ from cnnlib.exercises.checks import (
     form_only,
 )
 from cnnlib.exercises.networks import Conv, Pool, Row
-from cnnlib.exercises.tasks import Task
+from cnnlib.exercises.tasks import Task, TaskError
 from cnnlib.exercises.wording import say, wrapped
+
+if TYPE_CHECKING:
+    from cnnlib.exercises.sheet import Sheet
 
 
 class NotYet(AssertionError):  # it is a judgement on an answer, not an error in the program
@@ -82,17 +87,41 @@ class Marks:
       that? See chapter 6, “Padding and stride”.
     """
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    def __init__(
+        self, namespace: Mapping[str, Any], sheet: Sheet | None = None, question: str | None = None
+    ) -> None:
         self._namespace = namespace
+        self._sheet, self._question = sheet, question
         self._entries: list[_Entry] = []
 
-    def check(self, name: str, task: Task, points: float = 1) -> None:
-        """Judge the value called ``name``."""
-        self._add(name, check(task, self._value(name)), points)
+    def check(self, name: str, task: Task | None = None, points: float | None = None) -> None:
+        """Judge the value called ``name``; task and points are the sheet's unless given."""
+        if task is not None:
+            self._add(name, check(task, self._value(name)), 1 if points is None else points)
+            return
+        sheet, question = self._from_sheet(name)
+        verdict = check(sheet[question].tasks[name], self._value(name))
+        if verdict.state == WRONG:
+            value = sheet[question].tasks[name].kind.form.read(self._value(name))
+            said = sheet.whose(question, name, value)
+            verdict = verdict if said is None else Verdict(WRONG, said, "anothers-numbers")
+        worth = next(part.points for part in sheet.assignment[question].parts if part.name == name)
+        self._add(name, verdict, worth if points is None else points)
 
-    def look(self, name: str, kind: str) -> None:
+    def look(self, name: str, kind: str | None = None) -> None:
         """Say whether ``name`` is answered in the form of a kind; whether it is right, hidden tests tell."""
+        if kind is None:
+            sheet, question = self._from_sheet(name)
+            kind = sheet[question].tasks[name].kind.name
         self._add(name, form_only(kind, self._value(name)), 0)
+
+    def _from_sheet(self, name: str) -> tuple[Sheet, str]:
+        if self._sheet is None or self._question is None:
+            raise TaskError(f"{name}: which task? Give one, or take the marks from a sheet: sheet.marks(…)")
+        names = [part.name for part in self._sheet.assignment[self._question].values]
+        if name not in names:
+            raise TaskError(f"{self._question} does not ask for {name!r}; it asks for {', '.join(names)}")
+        return self._sheet, self._question
 
     def function(
         self,

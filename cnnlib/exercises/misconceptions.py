@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnlib.errors import CnnError
-from cnnlib.exercises.tasks import KINDS, Task
+from cnnlib.exercises.tasks import Task, known
 from cnnlib.exercises.wording import CHAPTERS
 
 
@@ -65,11 +65,10 @@ def add(
     Raises:
         CnnError: the kind or chapter is unknown, or the name is taken.
     """
-    if kind not in KINDS:
-        raise CnnError(f"no kind of task is called {kind!r}; there are {', '.join(KINDS)}")
+    known(kind)
     if chapter not in CHAPTERS:
         raise CnnError(f"no chapter is labelled {chapter!r}; there are {', '.join(CHAPTERS)}")
-    if any(known.name == name for known in likely(kind)):
+    if any(other.name == name for other in likely(kind)):
         raise CnnError(f"{kind} already has a misconception {name!r}; choose another name")
     entry = Misconception(kind, name, rule, message, chapter, over_many)
     _REGISTRY.append(entry)
@@ -88,6 +87,21 @@ def likely(kind: str) -> list[Misconception]:
     ['both-sides-together', 'half-the-kernel', 'one-too-many']
     """
     return [entry for entry in _REGISTRY if entry.kind == kind]
+
+
+def mistaken(task: Task, name: str) -> Any:
+    """What the mistake of this name gives for a task.
+
+    >>> mistaken(Task("output_size", size=28, kernel_size=5), "forgot-the-one")
+    23
+
+    Raises:
+        CnnError: it is unknown, or makes no difference there.
+    """
+    for entry in likely(task.kind.name):
+        if entry.name == name and (answer := entry.answer(task)) is not None:
+            return answer
+    raise CnnError(f"{name!r} is no mistake that shows in {task!r}")
 
 
 def everything() -> Iterator[Misconception]:

@@ -15,17 +15,18 @@ gives that student's own numbers (see :func:`draw`).
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from cnnlib.errors import CnnError, SizeError
 from cnnlib.exercises.answers import Form
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.wording import CHAPTERS, LABELS, facts
+from cnnlib.exercises.wording import CHAPTERS, LABELS, shape_text
 
 #: The parameters of a function, found once: thousands of tasks are drawn before one is good.
 _signature = functools.cache(inspect.signature)
@@ -46,6 +47,7 @@ class Kind:
         question: what to ask oneself when stuck.
         chapter: label of the chapter that explains it.
         roll: draws parameters; it may take hints, which narrow what it draws.
+        labels: what parameters are called, where :data:`~cnnlib.exercises.wording.LABELS` does not tell.
     """
 
     name: str
@@ -54,6 +56,11 @@ class Kind:
     question: str
     chapter: str
     roll: Callable[..., dict[str, Any]]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, parameter: str) -> str:
+        """What a parameter is called."""
+        return self.labels.get(parameter) or LABELS.get(parameter, parameter)
 
 
 #: All kinds by name; modules of :mod:`cnnlib.exercises.kinds` put them here.
@@ -71,20 +78,33 @@ def add_kind(
 ) -> Kind:
     """Register a kind; the arguments are the fields of :class:`Kind`.
 
-    ``labels`` are the words for parameters of ``solve`` that no other kind has (``{"groups": "groups"}``).
+    ``labels`` are words for parameters that :data:`~cnnlib.exercises.wording.LABELS` lacks, and go there.
 
     Raises:
-        TaskError: the name is taken, the chapter unknown, or a parameter has two words.
+        TaskError: the name is taken, or the chapter unknown.
     """
     if name in KINDS:
         raise TaskError(f"there is a kind called {name!r} already; choose another name")
     if chapter not in CHAPTERS:
         raise TaskError(f"no chapter is labelled {chapter!r}; there are {', '.join(CHAPTERS)}")
     for parameter, word in (labels or {}).items():
-        if LABELS.setdefault(parameter, word) != word:
-            raise TaskError(f"{parameter!r} is called {LABELS[parameter]!r} already, not {word!r}")
-    KINDS[name] = Kind(name, solve, form, question, chapter, roll)
+        LABELS.setdefault(parameter, word)
+    KINDS[name] = Kind(name, solve, form, question, chapter, roll, MappingProxyType(dict(labels or {})))
     return KINDS[name]
+
+
+def known(kind: str) -> Kind:
+    """The kind of a name.
+
+    >>> known("ouput_size")
+    Traceback (most recent call last):
+        ...
+    cnnlib.exercises.tasks.TaskError: no kind of task is called 'ouput_size'; did you mean 'output_size'?
+    """
+    if kind not in KINDS:
+        nearest = difflib.get_close_matches(kind, KINDS, 1, 0)
+        raise TaskError(f"no kind of task is called {kind!r}; did you mean {nearest[0]!r}?")
+    return KINDS[kind]
 
 
 @dataclass(frozen=True, init=False)
@@ -103,10 +123,8 @@ class Task:
     given: Mapping[str, Any]
 
     def __init__(self, kind: str, **given: Any) -> None:
-        if kind not in KINDS:
-            raise TaskError(f"no kind of task is called {kind!r}; there are {', '.join(KINDS)}")
         try:
-            bound = _signature(KINDS[kind].solve).bind(**given)
+            bound = _signature(known(kind).solve).bind(**given)
         except TypeError as error:
             raise TaskError(f"{kind}: {error}") from None
         bound.apply_defaults()
@@ -121,33 +139,50 @@ class Task:
     @property
     def text(self) -> str:
         """The parameters in words: ``input 28, kernel 5, stride 1, padding 0``."""
-        return facts(self.given)
+        return ", ".join(f"{self.kind.label(name)} {shape_text(value)}" for name, value in self.given.items())
 
     def __repr__(self) -> str:
         given = "".join(f", {name}={value!r}" for name, value in self.given.items())
         return f"Task({self.kind.name!r}{given})"
 
 
-def draw(kind: str, seed: str, accept: Callable[[Task], bool] | None = None, **fixed: Any) -> Task:
+def needed(kind: str) -> frozenset[str]:
+    """The parameters that a task of a kind cannot do without.
+
+    >>> sorted(needed("output_size"))
+    ['kernel_size', 'size']
+    """
+    listed = _signature(known(kind).solve).parameters.values()
+    return frozenset(p.name for p in listed if p.default is inspect.Parameter.empty)
+
+
+def draw(
+    kind: str,
+    seed: str,
+    accept: Callable[[Task], bool] | None = None,
+    draws: int = 1000,
+    roll: Callable[..., dict[str, Any]] | None = None,
+    **fixed: Any,
+) -> Task:
     """Draw a task from a seed.
 
     Args:
         kind: name of the kind.
         seed: any text; the same text always gives the same task.
         accept: says whether a task will do, for instance :func:`~cnnlib.exercises.checks.well_posed`.
+        draws: after so many it is given up.
+        roll: draws the parameters, in place of the kind's own.
         fixed: parameters that are not drawn, and hints to the drawing (``channels=1`` for ``conv2d``).
 
     >>> draw("output_size", seed="03/first-size/ada", stride=1)
     Task('output_size', size=43, kernel_size=4, stride=1, padding=3)
 
     Raises:
-        TaskError: no acceptable task within a thousand draws.
+        TaskError: no acceptable task within so many draws.
     """
-    if kind not in KINDS:
-        raise TaskError(f"no kind of task is called {kind!r}; there are {', '.join(KINDS)}")
-    roll = KINDS[kind].roll
+    roll = roll or known(kind).roll
     hints = {name: fixed.pop(name) for name in _signature(roll).parameters if name in fixed}
-    for attempt in range(1000):
+    for attempt in range(draws):
         task = Task(kind, **(roll(Dice(f"{seed}#{attempt}"), **hints) | fixed))
         try:
             task.answer  # noqa: B018  # sizes must fit
@@ -155,4 +190,4 @@ def draw(kind: str, seed: str, accept: Callable[[Task], bool] | None = None, **f
             continue
         if accept is None or accept(task):
             return task
-    raise TaskError(f"{kind}: no acceptable task among a thousand draws with {fixed} fixed")
+    raise TaskError(f"{kind}: no acceptable task among {draws:,} draws with {fixed} fixed")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import textwrap
-from collections.abc import Mapping
 from typing import Any
 
 #: Lines are no longer than this, so that nbgrader's Validate shows them whole.
@@ -62,6 +61,18 @@ SAY = {
     "unknown-array": "these are not the right numbers yet, and it is no slip that I know. "
     "Ask yourself: {question}",
     "chapter": "See chapter {number}, “{title}”{where}.",
+    "anothers-numbers": "this is the right answer to another student's numbers. Your own stand above; work "
+    "with those.",
+    "typed-numbers": "this is right for the student id {typed}, which the notebook names. It is graded with "
+    "the numbers of {student}, who handed it in.",
+    # sheets
+    "student": "{assignment}: these are the numbers of {student}.",
+    "other-student": "These are the numbers of {student}. The notebook says student_id = {typed}; that is "
+    "somebody else, and it counts for nothing here.",
+    "no-student": "Whose sheet is this? Write your student id into the cell that says student_id, in "
+    "quotation marks; run it, the cell below it, and this one.",
+    "yes": "yes",
+    "no": "no",
     # wrong type or shape
     "none": "your answer is None. Did you print a value instead of assigning it?",
     "bool": "your answer is {value}; a number is asked for, not True or False.",
@@ -151,15 +162,6 @@ def shape_text(value: Any) -> str:
     if isinstance(value, tuple):
         return "×".join(str(entry) for entry in value)
     return str(value)
-
-
-def facts(given: Mapping[str, Any]) -> str:
-    """Put a task's parameters into words.
-
-    >>> facts({"size": 28, "kernel_size": 5, "stride": 2})
-    'input 28, kernel 5, stride 2'
-    """
-    return ", ".join(f"{LABELS[name]} {shape_text(value)}" for name, value in given.items())
 
 
 def wrapped(text: str, indent: str = "") -> str:
