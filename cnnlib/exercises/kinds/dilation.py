@@ -123,6 +123,7 @@ add_kind(
     "how far does the spread kernel reach from its middle to either side?",
     "variants",
     lambda dice: {"kernel_size": dice.pick((5, 7, 9)), "dilation": dice.roll(2, 5)},
+    labels={"dilation": "dilation"},
 )
 add(
     "dilated_padding",
@@ -245,6 +246,7 @@ add_kind(
     "if you draw one output and go down layer by layer, which inputs do the lines end at?",
     "variants",
     lambda dice: _roll_stack(dice, gaps=True),
+    labels={"dilations": "dilations"},
 )
 add(
     "touched_inputs",
@@ -312,6 +314,7 @@ add_kind(
     "which inputs lie under the weights at the first place, and which at the next?",
     "variants",
     _roll_dilated_row,
+    labels={"dilation": "dilation"},
 )
 add(
     "dilated_row",
@@ -332,8 +335,7 @@ add(
     "took-it-for-a-stride",
     lambda signal, kernel, dilation: _row(signal, kernel, dilation) if dilation > 1 else None,
     "this moves the window {dilation} places at a time over neighbouring inputs. That is a stride; a "
-    "dilation "
-    "spreads the weights.",
+    "dilation spreads the weights.",
     "variants",
 )
 add(
@@ -343,8 +345,7 @@ add(
         _row(signal, kernel, dilation, dilation=dilation) if dilation > 1 else None
     ),
     "the weights are spread as they should be, but the window also moves {dilation} places at a time. "
-    "Dilation "
-    "does not change the stride, which is 1.",
+    "Dilation does not change the stride, which is 1.",
     "variants",
 )
 add(

@@ -83,7 +83,15 @@ def _grouped_parameters(
 
 
 _OWN_GROUP = "how many channels does one filter look at, and how many filters are there in all?"
-add_kind("grouped_parameters", _grouped_parameters, Number(), _OWN_GROUP, "variants", _roll_grouped)
+add_kind(
+    "grouped_parameters",
+    _grouped_parameters,
+    Number(),
+    _OWN_GROUP,
+    "variants",
+    _roll_grouped,
+    labels={"groups": "groups"},
+)
 add(
     "grouped_parameters",
     "ignored-the-groups",
@@ -117,8 +125,7 @@ add(
         + (filters if use_bias else 0)
     ),
     "{answer} divides by the groups twice. The filters are dealt out to the groups, but none of them goes "
-    "away: "
-    "only their depth is divided.",
+    "away: only their depth is divided.",
     "variants",
 )
 add(
@@ -135,8 +142,7 @@ add(
         _grouped_parameters(kernel_size, filters, filters, filters, use_bias) if channels > groups else None
     ),
     "{answer} gives every filter a single channel, as a depthwise layer does. Here a filter sees the whole "
-    "of "
-    "its group.",
+    "of its group.",
     "variants",
 )
 
@@ -213,6 +219,7 @@ add_kind(
     "if every group is a row of a table, in what order do you read the table to deal it out?",
     "variants",
     _roll_shuffle,
+    labels={"groups": "groups"},
 )
 add(
     "shuffle_order",
@@ -258,6 +265,7 @@ add_kind(
     "how many rows has the table once it is transposed?",
     "variants",
     _roll_shuffle,
+    labels={"groups": "groups"},
 )
 add(
     "unshuffle_groups",
@@ -305,14 +313,14 @@ add_kind(
     "how many channels does a group of the second layer hold, and how many old groups do they come from?",
     "variants",
     _roll_reach,
+    labels={"groups": "groups"},
 )
 add(
     "shuffle_reach",
     "own-group-only",
     lambda channels, groups: channels // groups,
     "{answer} is one group. The channels of a group in the second layer come from several old groups, and "
-    "each "
-    "of them has heard of all the channels of its own.",
+    "each of them has heard of all the channels of its own.",
     "variants",
 )
 add(
@@ -349,6 +357,7 @@ add_kind(
     "into what shape do you bring the channels of one pixel, and which axes do you exchange?",
     "variants",
     _roll_shuffle_map,
+    labels={"groups": "groups"},
 )
 add(
     "shuffle_map",

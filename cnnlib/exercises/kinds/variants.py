@@ -71,8 +71,7 @@ add(
     "each-channel-by-itself",
     lambda pixel, weights: np.multiply(pixel, np.diagonal(weights)),
     "this gives every channel one weight of its own, as a depthwise layer does. A 1×1 filter has a weight "
-    "for "
-    "every channel and adds the products.",
+    "for every channel and adds the products.",
     "variants",
 )
 add(
@@ -170,6 +169,7 @@ add_kind(
         "channels": dice.pick((8, 12, 16, 24, 32)),
         "multiplier": dice.roll(2, 3),
     },
+    labels={"multiplier": "multiplier"},
 )
 add(
     "depthwise_parameters",
@@ -178,8 +178,7 @@ add(
         (kernel_size, kernel_size), channels, channels * multiplier, use_bias=use_bias
     ),
     "{answer} is a plain layer with as many maps. Here a kernel looks at one channel only, so that there "
-    "is no "
-    "depth to multiply by.",
+    "is no depth to multiply by.",
     "variants",
 )
 add(
@@ -236,6 +235,7 @@ add_kind(
         "channels": dice.pick((8, 12, 16, 24, 32)),
         "filters": dice.pick((20, 40, 48, 64, 80)),
     },
+    labels={"multiplier": "multiplier"},
 )
 add(
     "separable_parameters",
@@ -244,8 +244,7 @@ add(
         (kernel_size, kernel_size), channels, filters, use_bias=use_bias
     ),
     "{answer} is a plain layer with this kernel. A separable one looks at space first, channel by channel, "
-    "and "
-    "mixes channels after.",
+    "and mixes channels after.",
     "variants",
 )
 add(
@@ -445,8 +444,7 @@ add(
         _regrouped(kernels, _depthwise_map(inputs, kernels, stride)) if kernels.shape[-1] > 1 else None
     ),
     "The maps stand in another order: what kernel m makes of channel c is map c · M + m. All maps of a "
-    "channel "
-    "stand side by side.",
+    "channel stand side by side.",
     "variants",
 )
 add(
