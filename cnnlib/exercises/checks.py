@@ -19,7 +19,7 @@ import numpy as np
 
 from cnnlib.exercises.answers import EmptyAnswer, FormError, brief
 from cnnlib.exercises.misconceptions import Misconception, likely
-from cnnlib.exercises.networks import Conv, Pool, Row, trace
+from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Row, trace
 from cnnlib.exercises.tasks import KINDS, Task, draw
 from cnnlib.exercises.wording import chapter_reference, say
 from cnnlib.sizes import kernel_shape, per_axis
@@ -349,7 +349,7 @@ def _result_text(result: Any) -> str:
 
 
 def check_model(
-    name: str, model: Any, input_shape: tuple[int, ...], wanted: Sequence[Row | Conv | Pool]
+    name: str, model: Any, input_shape: tuple[int, ...], wanted: Sequence[Row | AnyLayer]
 ) -> list[Verdict]:
     """Judge a Keras model layer by layer.
 
@@ -358,7 +358,7 @@ def check_model(
         model: the student's model; only what it holds is looked at, and no layer is called.
         input_shape: (height, width, channels).
         wanted: rows of a table (output shape and parameters), or layers; with layers the shapes of the
-            weights must fit too, so that nothing but a plain convolution will do.
+            weights must fit too, so that nothing but a plain convolution (or the layer given) will do.
 
     Returns:
         a verdict for each layer.
@@ -368,22 +368,25 @@ def check_model(
     given, problem = _read_model(name, model, input_shape, len(rows))
     if problem is not None:
         return [problem] * len(rows)
-    depths = [input_shape[-1], *(row.output[-1] for row in rows)]
+    shapes = [tuple(input_shape), *(row.output for row in rows)]
     return [
-        _check_layer(number, given[number - 1], row, _weights(layers, number, depths))
+        _check_layer(number, given[number - 1], row, _weights(layers, number, shapes))
         for number, row in enumerate(rows, start=1)
     ]
 
 
 def _weights(
-    layers: Sequence[Conv | Pool], number: int, depths: Sequence[int]
+    layers: Sequence[AnyLayer], number: int, shapes: Sequence[tuple[int, ...]]
 ) -> list[tuple[int, ...]] | None:
     """The shapes of a layer's weights and biases; None where they are not asked for."""
     layer = layers[number - 1] if layers else None
-    if not isinstance(layer, Conv):
+    if layer is None or isinstance(layer, Pool):
         return None
+    before = shapes[number - 1]
+    if not isinstance(layer, Conv):
+        return [weight.shape for weight in layer.weight_specs((None, *before)).values()]
     size = per_axis(layer.kernel_size, 2, "kernel_size")
-    return [kernel_shape(size, depths[number - 1], layer.filters), (layer.filters,)]
+    return [kernel_shape(size, before[-1], layer.filters), (layer.filters,)]
 
 
 def _read_model(

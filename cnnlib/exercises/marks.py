@@ -48,7 +48,7 @@ from cnnlib.exercises.checks import (
     check_refusals,
     form_only,
 )
-from cnnlib.exercises.networks import Conv, Pool, Row
+from cnnlib.exercises.networks import AnyLayer, Row
 from cnnlib.exercises.tasks import Task, TaskError
 from cnnlib.exercises.wording import say, wrapped
 
@@ -148,7 +148,7 @@ class Marks:
         self._add(f"{name}, {about}" if about else name, verdict, points)
 
     def model(
-        self, name: str, input_shape: tuple[int, ...], wanted: Sequence[Row | Conv | Pool], points: float = 1
+        self, name: str, input_shape: tuple[int, ...], wanted: Sequence[Row | AnyLayer], points: float = 1
     ) -> None:
         """Judge a Keras model layer by layer, each worth the same share of the points."""
         verdicts = check_model(name, self._value(name), input_shape, wanted)

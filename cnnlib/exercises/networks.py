@@ -5,10 +5,15 @@ Shapes leave the batch out: (height, width, channels).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from cnnlib.sizes import Padding, PerAxis, conv_parameters, output_shape, per_axis
+
+if TYPE_CHECKING:
+    from cnnlib.layers import Layer
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,10 @@ class Pool:
     keras_name: str = field(default="MaxPooling2D", init=False)
 
 
+#: What a stack may be made of: the two above, or any layer of :mod:`cnnlib.layers`.
+AnyLayer: TypeAlias = "Conv | Pool | Layer"
+
+
 @dataclass(frozen=True)
 class Row:
     """What a layer makes of its input, and how many parameters it has."""
@@ -41,13 +50,16 @@ class Row:
     parameters: int
 
 
-def trace(input_shape: Sequence[int], layers: Sequence[Conv | Pool]) -> list[Row]:
+def trace(input_shape: Sequence[int], layers: Sequence[AnyLayer]) -> list[Row]:
     """Follow a shape (height, width, channels) through a stack of layers.
 
     >>> for row in trace((32, 32, 3), [Conv(6, 5), Pool(2)]):
     ...     print(row.layer, row.output, row.parameters)
     Conv2D (28, 28, 6) 456
     MaxPooling2D (14, 14, 6) 0
+    >>> from cnnlib.layers import DepthwiseConv2D
+    >>> trace((32, 32, 3), [DepthwiseConv2D(5, depth_multiplier=2)])
+    [Row(layer='DepthwiseConv2D', output=(28, 28, 6), parameters=156)]
     """
     rows: list[Row] = []
     shape = tuple(input_shape)
@@ -57,12 +69,21 @@ def trace(input_shape: Sequence[int], layers: Sequence[Conv | Pool]) -> list[Row
             sizes = per_axis(layer.kernel_size, len(shape) - 1, "kernel_size")
             shape = output_shape((1, *shape), sizes, layer.filters, layer.strides, layer.padding)[1:]
             count = conv_parameters(sizes, channels, layer.filters)
-        else:
+        elif isinstance(layer, Pool):
             steps = layer.pool_size if layer.strides is None else layer.strides
             shape = output_shape((1, *shape), layer.pool_size, None, steps, layer.padding)[1:]
             count = 0  # there is nothing to learn in a maximum
-        rows.append(Row(layer.keras_name, shape, count))
+        else:
+            specs = layer.weight_specs((None, *shape))
+            shape = tuple(layer.compute_output_shape((None, *shape))[1:])
+            count = sum(math.prod(weight.shape) for weight in specs.values())
+        rows.append(Row(layer_name(layer), shape, count))
     return rows
+
+
+def layer_name(layer: AnyLayer) -> str:
+    """What Keras calls a layer."""
+    return layer.keras_name if isinstance(layer, (Conv, Pool)) else type(layer).__name__
 
 
 @dataclass(frozen=True)
@@ -79,17 +100,18 @@ class Summary:
     """
 
     input_shape: tuple[int, ...]
-    layers: tuple[Conv | Pool, ...]
+    layers: tuple[AnyLayer, ...]
     blanks: Collection[tuple[int, int]] = ()
 
     def __str__(self) -> str:
         rows = trace(self.input_shape, self.layers)
-        lines = [f"   {'Layer':<14}{'Output shape':<24}{'Parameters':>10}"]
+        wide = max(14, *(len(row.layer) + 2 for row in rows))
+        lines = [f"   {'Layer':<{wide}}{'Output shape':<24}{'Parameters':>10}"]
         for number, row in enumerate(rows, start=1):
             cells = [row.layer, str((None, *row.output)), f"{row.parameters:,}"]
             name, shape, count = (
                 "?" if (number, column) in self.blanks else cell for column, cell in enumerate(cells, 1)
             )
-            lines.append(f"{number:<3}{name:<14}{shape:<24}{count:>10}")
+            lines.append(f"{number:<3}{name:<{wide}}{shape:<24}{count:>10}")
         total = "?" if (0, 3) in self.blanks else f"{sum(row.parameters for row in rows):,}"
-        return "\n".join([*lines, f"{'Total':<41}{total:>10}"])
+        return "\n".join([*lines, f"{'Total':<{wide + 27}}{total:>10}"])

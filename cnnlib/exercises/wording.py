@@ -122,8 +122,7 @@ SAY = {
     "layer-kind": "layer {number} is {given}, where {wanted} is asked for.",
     "layer-shape": "layer {number}, {layer}, makes {given}; the table asks for {wanted}.",
     "layer-count": "layer {number}, {layer}, has {given:,} parameters; the table asks for {wanted:,}.",
-    "layer-weights": "layer {number}, {layer}, has the right count but not the weights of a plain "
-    "convolution with one bias a filter.",
+    "layer-weights": "layer {number}, {layer}, has the right count, but its weights have other shapes.",
     "layer-right": "layer {number}, {layer}, is right.",
     "model-question": "Ask yourself: which of kernel_size, filters, strides and padding decides that number?",
     # marks
