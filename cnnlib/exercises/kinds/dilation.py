@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -166,6 +167,7 @@ def _stack(kernel_size: int, dilations: Sequence[int]) -> list[Window]:
     return [Window(kernel_size, dilation_rate=dilation) for dilation in dilations]
 
 
+@functools.cache  # asked for by one mistake after the other
 def _dilated_field(kernel_size: int, dilations: Sequence[int]) -> int:
     seen = receptive_field(_stack(kernel_size, dilations)).size
     assert seen is not None  # convolutions see only a part
@@ -230,6 +232,7 @@ add(
 )
 
 
+@functools.cache
 def _touched(kernel_size: int, dilations: Sequence[int]) -> int:
     """How many inputs have a way to one output; the span counts those in the gaps, too."""
     reached: NDArray = np.ones((1, 1, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from cnnlib.exercises.answers import Array, Number, Shape
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.sizes import IMAGE
 from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.networks import AnyLayer, Row, trace
 from cnnlib.exercises.tasks import TaskError, add_kind
+from cnnlib.layers import Conv2D, DepthwiseConv2D
 from cnnlib.sizes import (
     conv_macs,
     conv_parameters,
@@ -21,6 +23,7 @@ from cnnlib.sizes import (
     depthwise_macs,
     depthwise_parameters,
     output_shape,
+    per_axis,
     separable_cost,
     separable_macs,
     separable_parameters,
@@ -633,5 +636,85 @@ add(
     lambda kernel_size, channels, between, filters: 2 * conv_weights((kernel_size, 1), channels, filters),
     "{answer} lets both layers lead from the first channels to the last. The first one ends in the channels "
     "between, and the second begins there.",
+    "variants",
+)
+
+# --- A whole stack ------------------------------------------------------------------------------------
+
+
+def _stack_total(input_shape: Sequence[int], layers: Sequence[AnyLayer]) -> int:
+    return sum(row.parameters for row in trace(input_shape, layers))
+
+
+def _roll_mobile(dice: Dice) -> dict[str, Any]:
+    groups = dice.pick((2, 4))
+    layers = (
+        DepthwiseConv2D(dice.pick((3, 5)), padding="same"),
+        Conv2D(8 * dice.roll(2, 5), 1),
+        Conv2D(8 * dice.roll(2, 5), 3, padding="same", groups=groups),
+    )
+    return {"input_shape": (dice.roll(16, 40), dice.roll(16, 40), 8 * dice.roll(1, 3)), "layers": layers}
+
+
+add_kind(
+    "stack_total",
+    _stack_total,
+    Number(),
+    "what does each layer learn, and have you counted all of them?",
+    "variants",
+    _roll_mobile,
+    labels={"layers": "layers"},
+)
+
+
+def _total_of(count: Callable[[AnyLayer, Row, int], int]) -> Callable[..., int]:
+    """A wrong total: ``count`` gets a layer, its right row, and the channels of its input."""
+
+    def wrong(input_shape: Sequence[int], layers: Sequence[AnyLayer]) -> int:
+        rows = trace(input_shape, layers)
+        depths = [input_shape[-1], *(row.output[-1] for row in rows)]
+        return sum(map(count, layers, rows, depths))
+
+    return wrong
+
+
+def _without_groups(layer: AnyLayer, row: Row, channels: int) -> int:
+    if isinstance(layer, Conv2D):
+        return conv_parameters(per_axis(layer.kernel_size, 2, "kernel_size"), channels, layer.filters)
+    return row.parameters
+
+
+add(
+    "stack_total",
+    "ignored-the-groups",
+    _total_of(_without_groups),
+    "{answer} counts the layer in groups as if it had none. A filter sees its own group only.",
+    "variants",
+)
+add(
+    "stack_total",
+    "left-out-the-biases",
+    _total_of(lambda layer, row, channels: row.parameters - row.output[-1]),
+    "{answer} leaves out the biases: every output channel has one.",
+    "filters-and-kernels",
+)
+add(
+    "stack_total",
+    "left-out-the-depthwise-layer",
+    _total_of(lambda layer, row, channels: 0 if row.layer == "DepthwiseConv2D" else row.parameters),
+    "{answer} leaves out the depthwise layer. It learns something, too, even if it is little.",
+    "variants",
+)
+add(
+    "stack_total",
+    "depthwise-as-a-plain-layer",
+    _total_of(
+        lambda layer, row, channels: (
+            row.parameters + (row.parameters - row.output[-1]) * (channels - 1)
+            if row.layer == "DepthwiseConv2D"
+            else row.parameters
+        )
+    ),
+    "{answer} counts the depthwise layer as a plain one. Each of its kernels looks at one channel.",
     "variants",
 )
