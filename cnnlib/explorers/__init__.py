@@ -11,5 +11,6 @@ Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is âˆ
 
 from cnnlib.explorers.microscope import ConvolutionMicroscope
 from cnnlib.explorers.one_window import OneWindow
+from cnnlib.explorers.receptive_cone import ReceptiveCone
 
-__all__ = ["ConvolutionMicroscope", "OneWindow"]
+__all__ = ["ConvolutionMicroscope", "OneWindow", "ReceptiveCone"]

@@ -18,11 +18,8 @@ const panel = (name, title, values, draw, frame) => {
 };
 // The window is moved by sliders, keys and pointer: to place `at` of `steps`, of which `columns` stand in a row. It
 // stands in the drawings whose name begins with w; in the one called pl a single cell is framed, in others nothing.
-const stage = region("panels");
 const steered = ({ columns, steps }, at) => {
-  // On a phone a long row scrolls with its window.
-  const frame = stage.querySelector(".fr").getBoundingClientRect(), box = stage.getBoundingClientRect();
-  if (frame.left < box.left || frame.right > box.right) stage.scrollLeft += frame.left - box.left - 20;
+  seek();
   const move = (name, value, count) => {
     if (!control(name)) return;
     control(name).max = count - 1;

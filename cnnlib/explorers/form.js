@@ -72,6 +72,12 @@ const explore = ({ fields, solve, bound, regions, before = () => {}, after = () 
   root.explorer = { regions: (state, place) => { const one = solve(state); return regions(one, bound(one, place)); } };
   return { show, update, go: (change) => { stop(); show({ ...now, ...change }); } };
 };
+// On a phone a long drawing scrolls with what is framed in it.
+const stage = region("panels");
+const seek = () => {
+  const frame = stage.querySelector(".fr").getBoundingClientRect(), box = stage.getBoundingClientRect();
+  if (frame.left < box.left || frame.right > box.right) stage.scrollLeft += frame.left - box.left - 20;
+};
 // Keys on a drawing: `goals` gives for each key the place that it goes to.
 const keys = (stage, goals, go) => {
   stage.onkeydown = (event) => {

@@ -65,8 +65,8 @@ const tap = (m, i, j, top, left) => {
   if (y < 0 || x < 0 || y >= down.f || x >= across.f || y % down.d || x % across.d) return undefined;
   return m.kernel[y / down.d][x / across.d];
 };
-// The class of a cell: `nd` and `pd`, which are dashed, are padding or cut off.
-const look = (kind, weight) => (weight === undefined ? kind || "pd" : kind ? "now" : "nd");
+// The class of a cell: `off` and `pd`, which are dashed, are padding or cut off.
+const look = (kind, weight) => (weight === undefined ? kind || "pd" : kind ? "now" : "off");
 const inside = (axis, i, count) => i >= axis.before && i < axis.before + count;
 const kernelPanel = (m) => panel("k", words.kernel, m.kernel, (i, j, w) => cell(i, j, w, "k"));
 const index = (at, columns) => (flat ? at : `(${Math.floor(at / columns)}, ${at % columns})`);

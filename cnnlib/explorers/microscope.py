@@ -342,5 +342,5 @@ class ConvolutionMicroscope(Explorer):
 
 
 def _look(kind: str, covered: bool) -> str:
-    """The class of a cell: ``nd`` and ``pd``, which are dashed, are padding or cut off."""
-    return ("now" if kind else "nd") if covered else kind or "pd"
+    """The class of a cell: ``off`` and ``pd``, which are dashed, are padding or cut off."""
+    return ("now" if kind else "off") if covered else kind or "pd"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+HERE = Path(__file__).parent
 PAGE = "http://explorers.test/"
 FRAME = """<!doctype html>
 <html lang="en"{theme}>
@@ -14,6 +16,15 @@ FRAME = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1"></head>
 <body style="margin:8px;font-family:sans-serif;{ground}"><main><h1>Explorers</h1>{body}</main></body>
 </html>"""
+
+
+@pytest.hookimpl(tryfirst=True)  # before marks are chosen among
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What opens a page needs the browser, and time."""
+    for item in items:
+        if item.path.parent == HERE and "show" in getattr(item, "fixturenames", ()):
+            for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")):
+                item.add_marker(mark)
 
 
 @pytest.fixture
@@ -57,3 +68,36 @@ def show(chromium: Any) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert troubles == []
+
+
+@pytest.fixture
+def dragged() -> Callable[..., None]:
+    """Move a finger over a page that was opened with ``has_touch``: ``dragged(page, start, …, end)``."""
+
+    def drag(page: Any, *places: tuple[float, float]) -> None:
+        wire = page.context.new_cdp_session(page)
+        kinds = ["touchStart", *["touchMove"] * (len(places) - 1)]
+        for kind, (x, y) in zip(kinds, places, strict=True):
+            wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    return drag
+
+
+@pytest.fixture
+def asked() -> Callable[..., list[Any]]:
+    """What the first explorer of a page makes of states at places: or what it says is wrong."""
+
+    def ask(page: Any, cases: list[tuple[Any, list[Any]]]) -> list[Any]:
+        return page.evaluate(
+            """cases => {
+                const { explorer } = document.querySelector(".cx");
+                return cases.map(([state, places]) => {
+                    try { return places.map(place => explorer.regions(state, place)) }
+                    catch (error) { return error.message }
+                });
+            }""",
+            cases,
+        )
+
+    return ask

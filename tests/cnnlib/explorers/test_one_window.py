@@ -18,12 +18,6 @@ from cnnlib.explorers.one_window import BRIGHT, WORDS, _url
 from cnnlib.plots.one_window import PLACE, photograph_part
 
 
-def browser(test: Any) -> Any:
-    for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")):
-        test = mark(test)
-    return test
-
-
 @pytest.fixture
 def open_window(show: Any) -> Any:
     """A page with this explorer whose pixels have been read."""
@@ -113,7 +107,6 @@ def test_bad_arguments_are_refused(arguments: Any, error: type[CnnError], words:
     says(caught, words)
 
 
-@browser
 def test_the_script_computes_what_python_computes(open_window: Any, rng: np.random.Generator) -> None:
     explorer = OneWindow()
     page = open_window(explorer)
@@ -149,7 +142,6 @@ def test_the_script_computes_what_python_computes(open_window: Any, rng: np.rand
         np.testing.assert_array_equal(np.reshape(drawn, np.shape(painted)), painted)
 
 
-@browser
 def test_without_script_and_where_nothing_can_be_unpacked_the_first_window_stays(show: Any) -> None:
     explorer = OneWindow()
     still = show(explorer, java_script_enabled=False)
@@ -162,7 +154,6 @@ def test_without_script_and_where_nothing_can_be_unpacked_the_first_window_stays
     assert not still.locator(".cx-controls").is_visible()
 
 
-@browser
 def test_all_by_keyboard(open_window: Any) -> None:
     explorer, (row, column) = OneWindow(), PLACE
     page = open_window(explorer)
@@ -194,7 +185,6 @@ def at(page: Any, panel: str, row: float, column: float) -> list[float]:
     )
 
 
-@browser
 def test_by_mouse(open_window: Any) -> None:
     explorer, (row, column) = OneWindow(), PLACE
     page = open_window(explorer)
@@ -207,26 +197,17 @@ def test_by_mouse(open_window: Any) -> None:
     assert say(page) == explorer._regions(0, (10, 20))["say"]
 
 
-@browser
-def test_by_finger(open_window: Any) -> None:
+def test_by_finger(open_window: Any, dragged: Any) -> None:
     explorer, (row, column) = OneWindow(), PLACE
     page = open_window(explorer, width=360, has_touch=True, is_mobile=True)
-    wire = page.context.new_cdp_session(page)
-
-    def touch(kind: str, *places: list[float]) -> None:
-        points = [{"x": x, "y": y} for x, y in places]
-        wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    touch("touchStart", at(page, "win", row - 5, column - 5))  # beside the frame, where a finger lands
-    for part in range(1, 6):
-        touch("touchMove", at(page, "win", row - 5 + 4 * part, column - 5 - 6 * part))
-    touch("touchEnd")
+    # It begins beside the frame, where a finger lands.
+    places = [at(page, "win", row - 5 + 4 * part, column - 5 - 6 * part) for part in range(6)]
+    dragged(page, *places)
     assert say(page) == explorer._regions(0, (row + 20, column - 30))["say"]
     page.touchscreen.tap(*at(page, "win", 11.5, 21.5))
     assert say(page) == explorer._regions(0, (10, 20))["say"]
 
 
-@browser
 def test_a_link_brings_the_window_back(open_window: Any) -> None:
     explorer = OneWindow(name="linked")
     page = open_window(explorer)
@@ -242,7 +223,6 @@ def test_a_link_brings_the_window_back(open_window: Any) -> None:
     assert say(strange) == explorer._regions(2, (PLACE[0], 177))["say"]
 
 
-@browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_and_nothing_is_cut_off(open_window: Any, width: int, theme: str) -> None:
@@ -254,7 +234,6 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(open_window: Any, width: int, 
     assert {v["id"]: [n["html"][:150] for n in v["nodes"]] for v in found} == {}
 
 
-@browser
 def test_every_word_comes_from_the_table(open_window: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, text in WORDS.items():
         pieces = re.split(r"(\{\w+\})", text)

@@ -1,0 +1,96 @@
+"""What every explorer with settings keeps to: light, self-contained, legible, still until the reader acts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnlib.explorers import ConvolutionMicroscope, ReceptiveCone
+from cnnlib.explorers.base import Explorer
+from cnnlib.padding import PAD_MODES
+from cnnlib.receptive_field import Window
+from cnnlib.sizes import PADDING_MODES
+
+#: Each as a chapter has it, and where it draws something else.
+EXAMPLES: dict[str, Explorer] = {
+    "row": ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1], padding=1),
+    "picture": ConvolutionMicroscope(
+        np.arange(25).reshape(5, 5) * 7 % 10, [[1, 0, -1], [2, 0, -2], [1, 0, -1]], padding="same", stride=2
+    ),
+    "transposed": ConvolutionMicroscope([[1, 2], [3, 4]], [[1, 2, 1]] * 3, transposed=True, stride=2),
+    "dilated": ConvolutionMicroscope(range(8), [1, -0.5], dilation=3, pad_mode="reflect", padding=2),
+    "large": ConvolutionMicroscope(np.arange(36).reshape(6, 6) % 10, np.ones((3, 3)), padding="same"),
+    "cone": ReceptiveCone([Window(3)] * 3, 9, presets={"5": [Window(5)] * 3}),
+    "strided cone": ReceptiveCone([Window(3, 2, "same"), Window(3, 1, 1, 2)], 12, layer=1, output=0),
+}
+#: What is called by its name in code, in every language.
+NAMES = {*PADDING_MODES, *PAD_MODES}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_page_is_small_and_asks_for_nothing(name: str) -> None:
+    page = EXAMPLES[name]._repr_html_()
+    assert len(page.encode()) < 30_000
+    assert "http" not in page
+    assert "import " not in page
+    assert page.count("</script>") == 1
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_printed_page_gets_a_picture(name: str) -> None:
+    picture = EXAMPLES[name]._repr_png_()
+    assert picture is not None
+    assert picture.startswith(b"\x89PNG")
+
+
+def test_the_script_changes_nothing_until_the_reader_does(show: Any) -> None:
+    still, moving = (show(*EXAMPLES.values(), java_script_enabled=on) for on in (False, True))
+    for part in ("panels", "sum", "say", "facts"):
+        looks = [[one.inner_html() for one in page.locator(f".cx-{part}").all()] for page in (still, moving)]
+        assert looks[0] == looks[1]
+        assert len(looks[0]) == len(EXAMPLES)
+    said = [one.inner_text() for one in moving.locator(".cx-say").all()]
+    assert said == [repr(explorer) for explorer in EXAMPLES.values()]
+    assert still.locator(".cx-panels").first.is_visible()
+    assert not still.locator(".cx-controls").first.is_visible()
+    assert moving.locator(".cx-controls").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_and_nothing_is_cut_off(show: Any, width: int) -> None:
+    """In the light by all rules, then in the dark by those that colours decide."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = show(*EXAMPLES.values(), width=width)
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    page.locator("[data-c=stride]").first.fill("0")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+    for theme, rules in (("light", {}), ("dark", colours)):
+        page.evaluate(
+            """theme => {
+                document.documentElement.dataset.theme = theme;
+                if (theme === "dark") document.body.style.cssText += "background:#121212;color:#eee";
+            }""",
+            theme,
+        )
+        found = Axe().run(page, options={"preload": False, **rules}).response["violations"]
+        assert {v["id"]: [n["html"][:150] for n in v["nodes"]] for v in found} == {}, theme
+
+
+def test_a_translation_reaches_the_script(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every word comes from WORDS: with others in their place, none of the old ones is left."""
+    for words in {id(explorer.words): explorer.words for explorer in EXAMPLES.values()}.values():
+        for key, text in words.items():
+            pieces = re.split(r"(\{\w+\})", text)
+            pieces[::2] = ["§" + re.sub(r"\w", "", piece) for piece in pieces[::2]]
+            monkeypatch.setitem(words, key, "".join(pieces))
+    page = show(*EXAMPLES.values())
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    for slider in page.locator("input[type=range]:visible").all():
+        slider.press("ArrowLeft")
+    left = set(re.findall(r"[A-Za-z]{2,}", page.locator("main").inner_text()))
+    assert left - {"Explorers", *NAMES} == set()
