@@ -380,7 +380,7 @@ add(
     lambda signal, kernel, gradient, stride: (
         correlate(signal, gradient)[: len(kernel)] if stride > 1 else None
     ),
-    "this lets the window move by one. It moved by {stride}, so a weight met every {stride}nd input.",
+    "this lets the window move by one. It moved by {stride}, so what a weight meets lies {stride} apart.",
     CHAPTER,
 )
 add(
