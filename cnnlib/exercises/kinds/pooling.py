@@ -694,16 +694,23 @@ def _average_pool_map(inputs: NDArray, pool_size: int, strides: int) -> NDArray:
     return average_pool(inputs[None], pool_size, strides)[0]
 
 
+def _overlapping(dice: Dice, window: int) -> int:
+    """A stride smaller than the window; seldom 1, where a forgotten stride does not show."""
+    return dice.pick((1, 2, 2, window - 1))
+
+
 def _roll_maps(
     dice: Dice, pool_size: int | None = None, overlap: bool | None = None, rest: bool | None = None
 ) -> dict[str, Any]:
     """``rest``: whether rows and columns are left at the end that no window reaches."""
-    window = pool_size or dice.roll(2, 3)
-    step = window if overlap is False else dice.roll(1, window - 1) if overlap else dice.roll(1, window + 1)
+    window = pool_size or (dice.roll(3, 4) if overlap else dice.roll(2, 3))
+    step = window if overlap is False else _overlapping(dice, window) if overlap else dice.roll(1, window + 1)
     left = (dice.roll(1, step - 1) if step > 1 else 0) if rest is None or rest else 0
     sizes = [(dice.roll(2, 3) - 1) * step + window + left, (dice.roll(2, 4) - 1) * step + window + left]
+    inputs = dice.halves((*sizes, dice.roll(2, 3)))
+    inputs[..., 0] -= 5  # the first map is negative throughout
     return {
-        "inputs": dice.halves((*sizes, dice.roll(2, 3))),
+        "inputs": inputs,
         "pool_size": window,
         "strides": step,
     }
@@ -926,8 +933,8 @@ def _roll_gradient(
 
 def _roll_gradient_arrays(dice: Dice, overlap: bool = True) -> dict[str, Any]:
     """Few different numbers, so that some windows have two that are largest."""
-    window = dice.roll(2, 3)
-    step = dice.roll(1, window - 1) if overlap else window
+    window = dice.roll(3, 4) if overlap else dice.roll(2, 3)
+    step = _overlapping(dice, window) if overlap else window
     sizes = [dice.roll(2, 3), dice.roll(2, 4)]
     shape = [(size - 1) * step + window + dice.roll(0, step - 1) for size in sizes]
     slopes = [dice.pick((-2, -1, 1, 2, 3)) / 2 for _ in range(math.prod(sizes))]
