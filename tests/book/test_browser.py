@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from book.build import ROOT
 pytestmark = [pytest.mark.browser, pytest.mark.site, pytest.mark.xdist_group("browser")]
 
 PAGES = sorted(path.stem for path in (ROOT / "chapters").glob("*.md"))
-WIDTHS = (360, 1280)
+NARROW, WIDE = 360, 1280
 THEMES = ("light", "dark")
 #: The rules of axe whose answers change with the theme.
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
@@ -49,29 +49,50 @@ def opened(browser: Any, width: int, theme: str, troubles: list[str], host: str)
         context.close()
 
 
+def go(page: Any, address: str, name: str) -> Any:
+    page.goto(f"{address}/{name}", wait_until="load")
+    page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
+    return page
+
+
 @pytest.fixture
 def visit(chromium: Any, address: str) -> Iterator[Any]:
     """Open a page of the site; at the end of the test there must have been no trouble."""
     troubles: list[str] = []
-    stack = []
+    with ExitStack() as stack:
 
-    def open_page(name: str, width: int = 1280, theme: str = "light") -> Any:
-        manager = opened(chromium, width, theme, troubles, urlsplit(address).netloc)
-        page = manager.__enter__()
-        stack.append(manager)
-        page.goto(f"{address}/{name}", wait_until="load")
-        page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
-        return page
+        def open_page(name: str, width: int = WIDE, theme: str = "light") -> Any:
+            page = stack.enter_context(opened(chromium, width, theme, troubles, urlsplit(address).netloc))
+            return go(page, address, name)
 
-    yield open_page
-    for manager in stack:
-        manager.__exit__(None, None, None)
+        yield open_page
+    assert troubles == []
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def wide(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Any]:
+    """Each page of the book, wide and light: loaded once for all tests that only look at it."""
+    yield from _seen(request.param, WIDE, chromium, address)
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def narrow(request: pytest.FixtureRequest, chromium: Any, address: str) -> Iterator[Any]:
+    """Each page of the book as on a phone, likewise."""
+    yield from _seen(request.param, NARROW, chromium, address)
+
+
+def _seen(name: str, width: int, chromium: Any, address: str) -> Iterator[Any]:
+    troubles: list[str] = []
+    with opened(chromium, width, "light", troubles, urlsplit(address).netloc) as page:
+        yield go(page, address, f"{name}.html")
     assert troubles == []
 
 
 def violations(page: Any, **options: Any) -> dict[str, list[str]]:
     """What axe finds serious or critical, and up to five places for each."""
-    found = Axe().run(page, options={"preload": False, **options}).response["violations"]
+    # To write down what is in order as well would take four times as long.
+    options = {"preload": False, "resultTypes": ["violations"], **options}
+    found = Axe().run(page, options=options).response["violations"]
     return {
         v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
         for v in found
@@ -79,31 +100,58 @@ def violations(page: Any, **options: Any) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", [*PAGES, "search", "genindex"])
-def test_a_page_is_sound(visit: Any, name: str, width: int) -> None:
-    """Wide by every rule, in dark by those on colours; narrow by all others, since these are slow."""
-    page = visit(f"{name}.html", width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-    if width == min(WIDTHS):
-        assert violations(page, rules={rule: {"enabled": False} for rule in COLOUR_RULES}) == {}
+def test_a_wide_page_is_sound(wide: Any) -> None:
+    assert wide.evaluate("document.documentElement.scrollWidth") <= WIDE, "the page scrolls sideways"
+    assert violations(wide) == {}
+
+
+def test_maths_is_drawn(wide: Any) -> None:
+    formulas = wide.locator("article .math").count()
+    assert wide.locator("article mjx-container").count() == formulas
+    assert wide.locator("mjx-merror").count() == 0
+    text = wide.locator("article").inner_text()
+    assert "\\(" not in text
+    assert "\\frac" not in text
+
+
+def test_what_is_folded_opens_by_keyboard(wide: Any) -> None:
+    """Solutions, hints and code."""
+    solution = wide.locator("div.solution").first
+    chapter = wide.url.rsplit("/", 1)[-1][0].isdigit()
+    assert bool(solution.count()) == chapter
+    if not chapter:
         return
-    assert violations(page) == {}
-    page = visit(f"{name}.html", width, "dark")
-    assert violations(page, runOnly={"type": "rule", "values": COLOUR_RULES}) == {}
-
-
-@pytest.mark.parametrize("theme", THEMES)
-def test_pages_come_in_the_theme_of_the_system(visit: Any, theme: str) -> None:
-    page = visit("index.html", 1280, theme)
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
-    assert violations(page) == {}
+    button = solution.locator("button.toggle-button")
+    body = solution.locator(":scope > :not(.admonition-title)").first
+    assert not body.is_visible()
+    assert button.get_attribute("aria-expanded") == "false"
+    button.focus()
+    wide.keyboard.press("Enter")
+    assert body.is_visible()
+    hint = wide.locator("div.exercise details").first
+    hint.locator("summary").focus()
+    wide.keyboard.press("Enter")
+    assert hint.get_attribute("open") is not None
+    code = wide.locator("details.hide").first
+    code.locator("summary").focus()
+    wide.keyboard.press("Space")
+    assert code.locator("pre").first.is_visible()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_cut_off_on_a_phone(visit: Any, name: str) -> None:
-    page = visit(f"{name}.html", 360)
-    cut = page.evaluate(
+def test_a_page_is_sound_in_the_dark(visit: Any, name: str) -> None:
+    page = visit(f"{name}.html", WIDE, "dark")
+    assert violations(page, runOnly={"type": "rule", "values": COLOUR_RULES}) == {}
+
+
+def test_a_narrow_page_is_sound(narrow: Any) -> None:
+    """Colours are those of a wide page, whose rules are slow."""
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= NARROW, "the page scrolls sideways"
+    assert violations(narrow, rules={rule: {"enabled": False} for rule in COLOUR_RULES}) == {}
+
+
+def test_nothing_is_cut_off_on_a_phone(narrow: Any) -> None:
+    cut = narrow.evaluate(
         """() => [...document.querySelectorAll('article *')].filter(e => {
             const box = e.getBoundingClientRect();
             if (!box.width || box.right <= innerWidth + 1) return false;
@@ -117,15 +165,14 @@ def test_nothing_is_cut_off_on_a_phone(visit: Any, name: str) -> None:
     assert cut == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_maths_is_drawn(visit: Any, name: str) -> None:
-    page = visit(f"{name}.html")
-    formulas = page.locator("article .math").count()
-    assert page.locator("article mjx-container").count() == formulas
-    assert page.locator("mjx-merror").count() == 0
-    text = page.locator("article").inner_text()
-    assert "\\(" not in text
-    assert "\\frac" not in text
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", ["search", "genindex", "index"])
+def test_pages_come_in_the_theme_of_the_system(visit: Any, name: str, theme: str, width: int) -> None:
+    page = visit(f"{name}.html", width, theme)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == {}
 
 
 def test_the_theme_switches_and_is_remembered(visit: Any) -> None:
@@ -155,34 +202,8 @@ def test_the_search_opens_by_keyboard(visit: Any) -> None:
     page.locator("ul.search li").first.wait_for()
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name[0].isdigit()])
-def test_solutions_and_hints_open_by_keyboard(visit: Any, name: str) -> None:
-    page = visit(f"{name}.html")
-    solution = page.locator("div.solution").first
-    button = solution.locator("button.toggle-button")
-    body = solution.locator(":scope > :not(.admonition-title)").first
-    assert not body.is_visible()
-    assert button.get_attribute("aria-expanded") == "false"
-    button.focus()
-    page.keyboard.press("Enter")
-    assert body.is_visible()
-    hint = page.locator("div.exercise details").first
-    hint.locator("summary").focus()
-    page.keyboard.press("Enter")
-    assert hint.get_attribute("open") is not None
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if name[0].isdigit()])
-def test_code_that_is_folded_opens_by_keyboard(visit: Any, name: str) -> None:
-    page = visit(f"{name}.html")
-    details = page.locator("details.hide").first
-    details.locator("summary").focus()
-    page.keyboard.press("Space")
-    assert details.locator("pre").first.is_visible()
-
-
 def test_the_menu_of_a_phone_opens_and_leads_on(visit: Any) -> None:
-    page = visit("index.html", 360)
+    page = visit("index.html", NARROW)
     page.locator("button.primary-toggle").first.click()
     page.locator(".bd-sidebar-primary").get_by_role("link", name="2 · Convolution in one dimension").click()
     page.wait_for_url("**/02-one-dimension.html")
@@ -198,7 +219,7 @@ def test_the_notebook_can_be_downloaded(visit: Any) -> None:
 
 
 def test_figures_are_white_cards_in_the_dark(visit: Any) -> None:
-    page = visit("02-one-dimension.html", 360, "dark")
+    page = visit("02-one-dimension.html", NARROW, "dark")
     look = page.evaluate(
         """() => { const look = getComputedStyle(document.querySelector('figure img'));
         return [look.backgroundColor, look.filter, parseFloat(look.paddingLeft) > 0] }"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -265,13 +266,19 @@ def check_links_and_fonts(document: Pdf) -> None:
     assert b"/Lang (en)" in document.content
 
 
+def printed(*arguments: Any) -> Pdf:
+    """The PDF, made in a thread of its own: in this one another Playwright may be at work."""
+    with ThreadPoolExecutor(1) as apart:
+        return Pdf(apart.submit(print_pages, *arguments).result())
+
+
 @pytest.mark.browser
 def test_a_small_book_is_printed(drawn: Path) -> None:
     chromium = browser.executable()
     if not chromium:
         pytest.skip(browser.MISSING)
     book = assemble(drawn, TOC)
-    document = Pdf(print_pages(book, drawn, chromium))
+    document = printed(book, drawn, chromium)
     assert len(document.pages) == 6  # title, contents, two chapters, solutions, index
     titles = [title for depth, title in document.bookmarks() if depth == 1]
     assert titles == ["Contents", "1 · one", "2 · two", "Solutions to the exercises", "Index"]
@@ -295,7 +302,7 @@ def test_what_is_missing_or_cannot_be_drawn_is_told(drawn: Path) -> None:
         pytest.skip(browser.MISSING)
     (drawn / "_images" / "p.svg").unlink()
     with pytest.raises(PrintError, match=r"404 .*p\.svg"):
-        print_pages(assemble(drawn, TOC), drawn, chromium)
+        printed(assemble(drawn, TOC), drawn, chromium)
 
 
 # --- The book itself ---------------------------------------------------------------
@@ -345,7 +352,7 @@ def test_a_chapter_of_the_book_is_printed(site: Path, contents: dict[str, Any]) 
     name = "02-one-dimension"
     few = {**contents, "parts": [{"caption": "Part", "chapters": [{"file": name}, {"file": "bibliography"}]}]}
     said: list[str] = []
-    document = Pdf(print_pages(assemble(site, few), site, chromium, said.append))
+    document = printed(assemble(site, few), site, chromium, said.append)
     assert said == [], "all of it fits its column"
     assert 15 < len(document.pages) < 60
     check_links_and_fonts(document)
