@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from cnnlib.exercises.wording import shape_text
 from cnnlib.sizes import Padding, PerAxis, conv_parameters, output_shape, per_axis
 
 if TYPE_CHECKING:
@@ -84,6 +85,23 @@ def trace(input_shape: Sequence[int], layers: Sequence[AnyLayer]) -> list[Row]:
 def layer_name(layer: AnyLayer) -> str:
     """What Keras calls a layer."""
     return layer.keras_name if isinstance(layer, (Conv, Pool)) else type(layer).__name__
+
+
+def model_table(input_shape: Sequence[int], rows: Sequence[Row]) -> str:
+    """What a model is to be, as a table in Markdown: a row for the input and one for each layer.
+
+    >>> print(model_table((32, 32, 3), trace((32, 32, 3), [Conv(60, 5)])))
+    | layer | output | parameters |
+    |---|---|---|
+    | `keras.Input` | 32×32×3 | |
+    | 1 · `Conv2D` | 28×28×60 | 4,560 |
+    """
+    lines = [
+        f"| {number} · `{row.layer}` | {shape_text(row.output)} | {row.parameters:,} |"
+        for number, row in enumerate(rows, 1)
+    ]
+    head = ["| layer | output | parameters |", "|---|---|---|"]
+    return "\n".join([*head, f"| `keras.Input` | {shape_text(tuple(input_shape))} | |", *lines])
 
 
 @dataclass(frozen=True)

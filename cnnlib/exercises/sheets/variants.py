@@ -7,7 +7,7 @@ from typing import Any
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.misconceptions import mistaken
-from cnnlib.exercises.networks import Summary, trace
+from cnnlib.exercises.networks import Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
     Assignment,
@@ -235,16 +235,7 @@ def _block(dice: Dice) -> Facts:
 
 
 def _table_of_layers(asked: Asked) -> str:
-    lines = [
-        "| layer | output | parameters |",
-        "|---|---|---|",
-        f"| `keras.Input` | {shape_text(asked.input_shape)} | |",
-        *(
-            f"| {number} · `{row.layer}` | {shape_text(row.output)} | {row.parameters:,} |"
-            for number, row in enumerate(asked.rows, 1)
-        ),
-    ]
-    return "\n".join(lines)
+    return model_table(asked.input_shape, asked.rows)
 
 
 def _broken(dice: Dice) -> Facts:
