@@ -519,15 +519,14 @@ _SETTLE = """async () => {
     const wide = [];
     const fit = (box, least) => {
         const room = box.parentElement.clientWidth;
-        const size = parseFloat(getComputedStyle(box).fontSize);
-        const need = Math.max(box.scrollWidth, box.getBoundingClientRect().width);
-        if (room && need > room + 1) {
-            box.style.fontSize = Math.max(size * room / need * 0.99, least) + "px";
-            if (Math.max(box.scrollWidth, box.getBoundingClientRect().width) > room + 1)
-                wide.push(box.outerHTML.slice(0, 120));
-        }
+        const need = () => Math.max(box.scrollWidth, box.getBoundingClientRect().width);
+        const size = () => parseFloat(getComputedStyle(box).fontSize);
+        // Columns do not shrink as letters do: a second time settles what the first left over.
+        for (let turn = 0; turn < 3 && room && need() > room + 1 && size() > least; turn++)
+            box.style.fontSize = Math.max(size() * room / need() * 0.99, least) + "px";
+        if (room && need() > room + 1) wide.push(box.outerHTML.slice(0, 120));
     };
-    document.querySelectorAll("table").forEach(t => { fit(t, 7.5); fit(t, 7.5); });
+    document.querySelectorAll("table").forEach(t => fit(t, 7.5));
     document.querySelectorAll("mjx-container").forEach(m => fit(m, 8));
     return wide;
 }"""
