@@ -12,5 +12,6 @@ Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is âˆ
 from cnnlib.explorers.microscope import ConvolutionMicroscope
 from cnnlib.explorers.one_window import OneWindow
 from cnnlib.explorers.receptive_cone import ReceptiveCone
+from cnnlib.explorers.shift_and_pool import ShiftAndPool
 
-__all__ = ["ConvolutionMicroscope", "OneWindow", "ReceptiveCone"]
+__all__ = ["ConvolutionMicroscope", "OneWindow", "ReceptiveCone", "ShiftAndPool"]

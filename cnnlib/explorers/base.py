@@ -148,7 +148,8 @@ class Explorer:
         identity = self._identity(content)
         files = ("base", *self.parts, self.script)
         said = set(re.findall(r"\w+", "".join(source(f"{name}.js") for name in files)))
-        words = {key: text for key, text in self.words.items() if key in said}
+        # A script may say "sum_" + kind.
+        words = {k: text for k, text in self.words.items() if k in said or k[: k.rfind("_") + 1] in said}
         data = {"id": identity, "words": words, **self._state()}
         return (
             f'<div class="cx" id="{identity}" role="group" '

@@ -1,20 +1,20 @@
 // Drawings of cells with numbers in them, letter for letter as cnnlib.explorers.cells writes them.
 const CELL = 40;
-const cell = (i, j, value, kind, weight, lost) => {
+const cell = (i, j, value, kind, note, lost) => {
   const x = j * CELL, y = i * CELL, text = number(value);
   return `<rect class=${kind} x=${x} y=${y} />` +
     (lost ? `<path class=lost d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
-    `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (weight === undefined ? 26 : 18)}>${text}</text>` +
-    (weight === undefined ? "" : `<text class=w x=${x + 20} y=${y + 35}>×${factor(weight)}</text>`);
+    `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (note ? 18 : 26)}>${text}</text>` +
+    (note ? `<text class=w x=${x + 20} y=${y + 35}>${note}</text>` : "");
 };
-const panel = (name, title, values, draw, frame) => {
-  const height = values.length * CELL, width = values[0].length * CELL;
-  const [top, left, rows, columns] = (frame ?? []).map((size) => size * CELL);
+const panel = (name, title, values, draw, frame, over = [0, 0, 0, 0]) => {
+  const [top, left, below, right] = over.map((cells) => cells * CELL), [y, x, rows, columns] = (frame ?? []).map((size) => size * CELL);
+  const height = values.length * CELL + top + below, width = values[0].length * CELL + left + right;
   return `<div><div>${title}</div>` +
-    `<svg data-p=${name} viewBox="-3 -3 ${width + 6} ${height + 6}" role="img" ` +
+    `<svg data-p=${name} viewBox="${-3 - left} ${-3 - top} ${width + 6} ${height + 6}" role="img" ` +
     `aria-label="${title}: ${listed(values)}" style="width:${width + 6}px;min-width:${Math.floor((width * 17) / 20)}px">` +
     values.map((row, i) => row.map((value, j) => draw(i, j, value)).join("")).join("") +
-    (frame ? `<path class=fr d="M${left} ${top}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
+    (frame ? `<path class=fr d="M${x} ${y}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
 };
 // The window is moved by sliders, keys and pointer: to place `at` of `steps`, of which `columns` stand in a row. It
 // stands in the drawings whose name begins with w; in the one called pl a single cell is framed, in others nothing.
@@ -45,12 +45,15 @@ const steer = (go) => {
     const name = target.closest("svg")?.dataset.p;
     return name && /^w|^pl$/.test(name) ? name : null;
   }, (name, x, y) => {
-    const { across, down, columns } = model;
-    const grip = [x / CELL - (now.at % columns) * across.s, y / CELL - Math.floor(now.at / columns) * down.s];
+    const { across, down, columns, over = [0, 0] } = model;
+    const grip = [
+      x / CELL + over[1] - (now.at % columns) * across.s, y / CELL + over[0] - Math.floor(now.at / columns) * down.s,
+    ];
     return grip[0] >= 0 && grip[0] <= across.f && grip[1] >= 0 && grip[1] <= down.f ? grip : null;
   }, (name, x, y, grip) => {
-    const { down, across, columns, steps } = model, single = name === "pl";
-    const [inX, inY] = single ? [0.5, 0.5] : grip ?? [across.f / 2, down.f / 2];
+    const { down, across, columns, steps, over = [0, 0] } = model, single = name === "pl";
+    const [dX, dY] = single ? [0.5, 0.5] : grip ?? [across.f / 2, down.f / 2];
+    const [inX, inY] = single ? [dX, dY] : [dX - over[1], dY - over[0]];
     const column = clamp(Math.round((x / CELL - inX) / (single ? 1 : across.s)), 0, columns - 1);
     at(clamp(Math.round((y / CELL - inY) / (single ? 1 : down.s)), 0, steps / columns - 1) * columns + column);
   });

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.errors import ShapeError, SizeError
-from cnnlib.explorers.base import factor, field, listed, number
+from cnnlib.explorers.base import field, listed, number
 from cnnlib.explorers.form import FORM_WORDS, LARGEST
 from cnnlib.padding import as_array
 from cnnlib.sizes import as_number
@@ -32,17 +32,15 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return array.astype(np.float64)
 
 
-def cell(i: int, j: int, value: float, kind: str, weight: float | None = None, lost: bool = False) -> str:
-    """One cell: its square, its number, the weight that lies on it, and a stroke where no window comes."""
+def cell(i: int, j: int, value: float, kind: str, note: str = "", lost: bool = False) -> str:
+    """One cell: its square, its number, what is noted below it, and a stroke where no window comes."""
     x, y, text = j * CELL, i * CELL, number(value)
     small = " class=s" if len(text) > 4 else ""
     parts = f"<rect class={kind} x={x} y={y} />"
     if lost:
         parts += f'<path class=lost d="M{x} {y}l{CELL} {CELL}"/>'
-    parts += f"<text{small} x={x + 20} y={y + (18 if weight is not None else 26)}>{text}</text>"
-    if weight is not None:
-        parts += f"<text class=w x={x + 20} y={y + 35}>×{factor(weight)}</text>"
-    return parts
+    parts += f"<text{small} x={x + 20} y={y + (18 if note else 26)}>{text}</text>"
+    return parts + (f"<text class=w x={x + 20} y={y + 35}>{note}</text>" if note else "")
 
 
 def panel(
@@ -51,16 +49,23 @@ def panel(
     values: NDArray,
     cells: list[str],
     frame: tuple[int, int, int, int] | None = None,
+    over: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> str:
-    """A titled drawing of cells; ``frame`` is (row, column, rows, columns) of the window in it."""
-    height, width = (size * CELL for size in values.shape)
+    """A titled drawing of cells.
+
+    ``frame`` is (row, column, rows, columns) of the window in it, ``over`` the cells by which windows hang
+    over above, to the left, below and to the right.
+    """
+    top, left = (cells * CELL for cells in over[:2])
+    height = values.shape[0] * CELL + top + over[2] * CELL
+    width = values.shape[1] * CELL + left + over[3] * CELL
     around = ""
     if frame is not None:
-        top, left, rows, columns = (size * CELL for size in frame)
-        around = f'<path class=fr d="M{left} {top}h{columns}v{rows}h-{columns}z"/>'
+        y, x, rows, columns = (size * CELL for size in frame)
+        around = f'<path class=fr d="M{x} {y}h{columns}v{rows}h-{columns}z"/>'
     return (
         f"<div><div>{title}</div>"
-        f'<svg data-p={name} viewBox="-3 -3 {width + 6} {height + 6}" role="img" '
+        f'<svg data-p={name} viewBox="{-3 - left} {-3 - top} {width + 6} {height + 6}" role="img" '
         f'aria-label="{title}: {listed(values)}" style="width:{width + 6}px;min-width:{width * 17 // 20}px">'
         f"{''.join(cells)}{around}</svg></div>"
     )

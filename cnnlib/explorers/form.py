@@ -33,6 +33,13 @@ FORM_WORDS = {
     "ragged": "{name} is ragged: its rows differ in length; make them equally long",
     "empty": "{name} is empty; give at least one number",
     "no_number": "{name} must be a number of at least {least} and below {below}, not {value}",
+    "size": "size",
+    "rows": "rows",
+    "columns": "columns",
+    "fact": "{axis}: ⌊({n} + {before} + {after} − {f}) / {s}⌋ + 1 = {out}, "
+    "from N = {n}, padding {before} + {after}, F = {f}, S = {s}. Dropped at the end: {dropped}.",
+    "spread": "F is {k} weights at distance {d}: {d}·({k} − 1) + 1 = {f}.",
+    "too_many": "axis {axis}: {cells} cells are more than can be drawn here; use at most {most}",
     "at_most": "{name} is {value}; use at most {most}",
 }
 

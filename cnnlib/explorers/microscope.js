@@ -13,9 +13,9 @@ const crop = (f, s, mode) => {
 };
 const sizes = (axis, n, k, { stride: s, dilation: d, padding: mode, transposed }) => {
   const where = fill(words.where, { axis });
-  if (!transposed) return { axis, ...slid(where, n, k, s, d, mode) };
+  if (!transposed) return slid(where, n, k, s, d, mode);
   const f = d * (k - 1) + 1, [before, after] = crop(f, s, mode), cover = (n - 1) * s + f, out = cover - before - after;
-  const found = { axis, where, n, k, s, d, f, before, after, cover, out, cells: cover + Math.max(-after, 0) };
+  const found = { where, n, k, s, d, f, before, after, cover, out, cells: cover + Math.max(-after, 0) };
   if (out < 1) refuse("nothing", { ...found, more: Math.ceil((1 - out) / s) });
   return found;
 };
@@ -31,12 +31,11 @@ const origin = (i, n, mode) => {
 
 // --- all numbers of one example ---
 const solve = (state) => {
-  const ofRow = { n: 1, k: 1, s: 1, d: 1, f: 1, before: 0, after: 0, out: 1, dropped: 0, cells: 1 };
   const shape = (rows) => (flat ? [rows[0].length] : [rows.length, rows[0].length]);
   const kernel = shape(state.kernel);
   const axes = shape(state.inputs).map((n, axis) => sizes(axis, n, kernel[axis], state));
-  for (const { axis, cells } of axes) if (cells > most) refuse("too_many", { axis, cells, most });
-  const [down, across] = flat ? [ofRow, axes[0]] : axes;
+  checkDrawn(axes.map(({ cells }) => cells), most);
+  const [down, across] = flat ? [OF_ROW, axes[0]] : axes;
   const steps = state.transposed ? down.n * across.n : down.out * across.out;
   return { ...state, axes, down, across, steps, columns: state.transposed ? across.n : across.out };
 };
@@ -67,6 +66,7 @@ const tap = (m, i, j, top, left) => {
 };
 // The class of a cell: `off` and `pd`, which are dashed, are padding or cut off.
 const look = (kind, weight) => (weight === undefined ? kind || "pd" : kind ? "now" : "off");
+const noted = (weight) => (weight === undefined ? "" : `×${factor(weight)}`);
 const inside = (axis, i, count) => i >= axis.before && i < axis.before + count;
 const kernelPanel = (m) => panel("k", words.kernel, m.kernel, (i, j, w) => cell(i, j, w, "k"));
 const index = (at, columns) => (flat ? at : `(${Math.floor(at / columns)}, ${at % columns})`);
@@ -83,7 +83,7 @@ const slide = (m, at) => {
   return {
     panels: panel("win", around ? words.padded : words.input, values, (i, j, value) => {
       const weight = tap(m, i, j, top, left), lost = i >= down.cells - down.dropped || j >= across.cells - across.dropped;
-      return cell(i, j, value, look(real(i, j) && "in", weight), weight, lost);
+      return cell(i, j, value, look(real(i, j) && "in", weight), noted(weight), lost);
     }, [top, left, down.f, across.f]) + kernelPanel(m) +
       panel("pl", words.output, outputs, (i, j, value) =>
         cell(i, j, value, i * across.out + j <= at ? "out" : "no"), [row, column, 1, 1]),
@@ -103,7 +103,7 @@ const stamp = (m, at) => {
     (i, j, total) => {
       const weight = tap(m, i, j, top, left);
       if (weight !== undefined && !stays(i, j)) count += 1;
-      return cell(i, j, total, look(stays(i, j) && "out", weight), weight);
+      return cell(i, j, total, look(stays(i, j) && "out", weight), noted(weight));
     }, [top, left, down.f, across.f]);
   const given = m.kernel.map((line) => line.map((w) => value * w));
   return {
@@ -116,14 +116,9 @@ const stamp = (m, at) => {
     }),
   };
 };
-const regions = (m, at) => {
-  const template = words[m.transposed ? "transposed_fact" : "fact"];
-  const facts = m.axes.map((axis, i) => {
-    const shown = { ...axis, axis: words[flat ? "size" : ["rows", "columns"][i]], after: factor(axis.after) };
-    return `<div>${fill(template, shown)}${axis.d > 1 ? " " + fill(words.spread, shown) : ""}</div>`;
-  }).join("");
-  return { ...(m.transposed ? stamp : slide)(m, at), facts };
-};
+const regions = (m, at) => ({
+  ...(m.transposed ? stamp : slide)(m, at), facts: facts(m.axes, words[m.transposed ? "transposed_fact" : "fact"]),
+});
 
 // --- the page ---
 let timer;

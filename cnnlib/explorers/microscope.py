@@ -6,13 +6,14 @@ rules, and a test holds the two together in a browser, over hundreds of configur
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cnnlib.convolution import conv
 from cnnlib.errors import ShapeError, SizeError
+from cnnlib.explorers.axes import OF_ROW, Axis, check_drawn, facts, slid
 from cnnlib.explorers.base import Explorer, as_name, button, choice, factor, field, listed, number, products
 from cnnlib.explorers.cells import cell, lines, numbers, panel, plain, plain_panel, sliders, written
 from cnnlib.explorers.form import FORM_WORDS, LARGEST, check, explored, form
@@ -21,10 +22,7 @@ from cnnlib.sizes import (
     PADDING_MODES,
     as_int,
     as_number,
-    dropped_inputs,
     effective_kernel_size,
-    output_size,
-    padding_amounts,
     shown,
     transposed_crop,
     transposed_size,
@@ -45,9 +43,6 @@ WORDS = FORM_WORDS | {
     "forward": "Forward",
     "play": "Play",
     "pause": "Pause",
-    "rows": "rows",
-    "columns": "columns",
-    "size": "size",
     "inputs": "input values",
     "weights": "kernel weights",
     "amount": "a number",
@@ -63,33 +58,15 @@ WORDS = FORM_WORDS | {
     "Its weighted sum is {sum}, output {index}.",
     "stamps": "Step {step} of {steps}: input {index} is {value}. Times each weight it gives {values}, "
     "which is added to the outputs in the window (cut off: {count} of {taps}).",
-    "fact": "{axis}: ⌊({n} + {before} + {after} − {f}) / {s}⌋ + 1 = {out}, "
-    "from N = {n}, padding {before} + {after}, F = {f}, S = {s}. Dropped at the end: {dropped}.",
     "transposed_fact": "{axis}: ({n} − 1)·{s} + {f} − {before} − {after} = {out}, "
     "from N = {n}, S = {s}, F = {f}, cut off {before} + {after}.",
-    "spread": "F is {k} weights at distance {d}: {d}·({k} − 1) + 1 = {f}.",
     "nothing": "{where}: {n} input(s) with kernel {k}, stride {s} and dilation {d} cover "
     "{cover} output(s), of which padding cuts off {before} + {after}; "
     "pad by less, or take at least {more} more input(s)",
-    "too_many": "axis {axis}: {cells} cells are more than the microscope shows; use at most {most}",
 }
 
 #: The most cells along an axis that are drawn, padding included: of a row, and of a picture.
 MOST = (24, 14)
-
-
-class _Axis(NamedTuple):
-    """One axis: what goes in, what comes out, and what is put around (or cut off) before and after."""
-
-    n: int
-    k: int
-    s: int
-    d: int
-    f: int
-    before: int
-    after: int
-    out: int
-    dropped: int
 
 
 class ConvolutionMicroscope(Explorer):
@@ -148,28 +125,24 @@ class ConvolutionMicroscope(Explorer):
         if self.place >= self.steps:
             raise SizeError(f"place {place} is none of the {self.steps} steps; use one below {self.steps}")
 
-    def _axis(self, axis: int) -> _Axis:
+    def _axis(self, axis: int) -> Axis:
         """The sizes along one axis, or what is wrong with them."""
         n, k = self.inputs.shape[axis], self.kernel.shape[axis]
-        f = effective_kernel_size(k, self.dilation)
+        if not self.transposed:
+            return slid(axis, n, k, self.stride, self.padding, self.dilation)
         try:
-            if self.transposed:
-                before, after = transposed_crop(k, self.stride, self.padding, dilation=self.dilation)
-                out, dropped = transposed_size(n, k, self.stride, self.padding, dilation=self.dilation), 0
-            else:
-                before, after = padding_amounts(n, k, self.stride, self.padding, self.dilation)
-                out = output_size(n, k, self.stride, self.padding, self.dilation)
-                dropped = dropped_inputs(n, k, self.stride, self.padding, self.dilation)
+            amounts = transposed_crop(k, self.stride, self.padding, dilation=self.dilation)
+            out = transposed_size(n, k, self.stride, self.padding, dilation=self.dilation)
         except SizeError as error:
-            raise SizeError(f"axis {axis}: {error}") from None
-        return _Axis(n, k, self.stride, self.dilation, f, before, after, out, dropped)
+            raise SizeError(f"{WORDS['where'].format(axis=axis)}: {error}") from None
+        span = effective_kernel_size(k, self.dilation)
+        return Axis(n, k, self.stride, self.dilation, span, *amounts, out, 0)
 
     def _check_drawn(self) -> None:
         most = MOST[self.inputs.ndim - 1]
         for axis, (n, _, _, _, _, before, after, out, _) in enumerate(self._axes):
             cells = out + before + max(after, 0) if self.transposed else n + before + after
-            if cells > most:
-                raise SizeError(WORDS["too_many"].format(axis=axis, cells=cells, most=most))
+            check_drawn(axis, cells, most)
 
     @property
     def steps(self) -> int:
@@ -190,16 +163,15 @@ class ConvolutionMicroscope(Explorer):
 
     # --- one step, as the script writes it -----------------------------------------------------------------
 
-    def _two_axes(self) -> tuple[_Axis, _Axis]:
+    def _two_axes(self) -> tuple[Axis, Axis]:
         """A row is drawn as a picture of one row."""
-        only = _Axis(1, 1, 1, 1, 1, 0, 0, 1, 0)
-        return (only, self._axes[0]) if self.inputs.ndim == 1 else (self._axes[0], self._axes[1])
+        return (OF_ROW, self._axes[0]) if self.inputs.ndim == 1 else (self._axes[0], self._axes[1])
 
     def _regions(self, place: int | None = None) -> dict[str, str]:
         """The HTML of each part at a place: ``panels``, ``sum``, ``say`` and ``facts``."""
         at = self.place if place is None else place
         step = self._stamp(at) if self.transposed else self._window(at)
-        return step | {"facts": self._facts()}
+        return step | {"facts": facts(WORDS, self._axes, "transposed_fact" if self.transposed else "fact")}
 
     def _index(self, at: int, columns: int) -> str:
         return str(at) if self.inputs.ndim == 1 else f"({at // columns}, {at % columns})"
@@ -220,9 +192,9 @@ class ConvolutionMicroscope(Explorer):
         for (i, j), value in np.ndenumerate(padded):
             y, x = i - top, j - left
             covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
-            weight = weights[y // down.d, x // across.d] if covered else None
+            note = f"×{factor(weights[y // down.d, x // across.d])}" if covered else ""
             lost = i >= reached[0] or j >= reached[1]
-            cells.append(cell(i, j, value, _look("in" if inside[i, j] else "", covered), weight, lost))
+            cells.append(cell(i, j, value, _look("in" if inside[i, j] else "", covered), note, lost))
         around = any(map(any, amounts))
         panels = panel(
             "win", WORDS["padded" if around else "input"], padded, cells, (top, left, down.f, across.f)
@@ -263,8 +235,8 @@ class ConvolutionMicroscope(Explorer):
             covered = 0 <= y < down.f and 0 <= x < across.f and y % down.d == 0 == x % across.d
             stays = i in kept[0] and j in kept[1]
             count += covered and not stays
-            weight = weights[y // down.d, x // across.d] if covered else None
-            cells.append(cell(i, j, total, _look("out" if stays else "", covered), weight))
+            note = f"×{factor(weights[y // down.d, x // across.d])}" if covered else ""
+            cells.append(cell(i, j, total, _look("out" if stays else "", covered), note))
         panels = plain_panel("pl", WORDS["input"], inputs, "in", (row, column, 1, 1))
         panels += panel(
             "k", WORDS["kernel"], weights, [cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
@@ -281,18 +253,6 @@ class ConvolutionMicroscope(Explorer):
             "sum": f"{factor(value)}·({listed(weights)}) = ({listed(stamp)})",
             "say": say,
         }
-
-    def _facts(self) -> str:
-        names = ("size",) if self.inputs.ndim == 1 else ("rows", "columns")
-        template = WORDS["transposed_fact" if self.transposed else "fact"]
-        lines = []
-        for name, axis in zip(names, self._axes, strict=True):
-            values = axis._asdict() | {"axis": WORDS[name], "after": factor(axis.after)}
-            line = template.format(**values)
-            if axis.d > 1:
-                line += " " + WORDS["spread"].format(**values)
-            lines.append(f"<div>{line}</div>")
-        return "".join(lines)
 
     # --- the whole -----------------------------------------------------------------------------------------
 

@@ -23,3 +23,12 @@ const slid = (where, n, k, s, d, mode) => {
   const out = Math.floor(room / s) + 1;
   return { ...found, out, dropped: cells - ((out - 1) * s + f) };
 };
+// A row is drawn as a picture of one row.
+const OF_ROW = { n: 1, k: 1, s: 1, d: 1, f: 1, before: 0, after: 0, out: 1, dropped: 0, cells: 1 };
+const checkDrawn = (all, most) => all.forEach((cells, axis) => {
+  if (cells > most) refuse("too_many", { axis, cells, most });
+});
+const facts = (axes, template) => axes.map((axis, at) => {
+  const values = { ...axis, axis: words[axes.length > 1 ? ["rows", "columns"][at] : "size"], after: factor(axis.after) };
+  return `<div>${fill(template, values)}${axis.d > 1 ? " " + fill(words.spread, values) : ""}</div>`;
+}).join("");

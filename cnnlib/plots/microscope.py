@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -99,16 +100,16 @@ def microscope(
         grid(axes, np.atleast_2d(weights), left, top, "kernel")
 
     parts = [
-        (title, np.atleast_2d(slid).shape, window),
-        ("kernel", np.atleast_2d(weights).shape, middle),
-        ("input" if transposed else "output", np.atleast_2d(placed).shape, plain),
+        (WORDS[title], np.atleast_2d(slid).shape, window),
+        (WORDS["kernel"], np.atleast_2d(weights).shape, middle),
+        (WORDS["input" if transposed else "output"], np.atleast_2d(placed).shape, plain),
     ]
     if transposed:
         parts.reverse()
-    return _laid_out(parts)
+    return laid_out(parts)
 
 
-def _laid_out(parts: list[tuple[str, tuple[int, ...], Any]]) -> Figure:
+def laid_out(parts: list[tuple[str, tuple[int, ...], Callable[[Axes, float, float], None]]]) -> Figure:
     """Titled drawings beside one another, or below where a row is full: (title, shape, how it is drawn)."""
     places, left, top, lowest, right = [], 0.0, 0.0, 0.0, 0.0
     for _, (height, width), _ in parts:
@@ -120,7 +121,7 @@ def _laid_out(parts: list[tuple[str, tuple[int, ...], Any]]) -> Figure:
         lowest, right = max(lowest, top + TITLE + height), max(right, left - GAP)
     figure, axes = canvas(-0.15, right + 0.15, -0.05, lowest + 0.15)
     for (title, _, draw), (x, y) in zip(parts, places, strict=True):
-        axes.text(x, y - 0.2, WORDS[title], ha="left", va="bottom", size=10)
+        axes.text(x, y - 0.2, title, ha="left", va="bottom", size=10)
         draw(axes, x, y)
     return figure
 

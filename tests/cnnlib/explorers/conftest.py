@@ -101,3 +101,22 @@ def asked() -> Callable[..., list[Any]]:
         )
 
     return ask
+
+
+@pytest.fixture
+def middle() -> Callable[..., tuple[float, float]]:
+    """Where the middle of a cell is on the screen: ``middle(page, drawing, row, column)``."""
+
+    def find(page: Any, drawing: str, row: float, column: float) -> tuple[float, float]:
+        x, y = page.evaluate(
+            """([name, row, column]) => {
+                const svg = document.querySelector(`svg[data-p=${name}]`), all = svg.viewBox.baseVal;
+                const box = svg.getBoundingClientRect(), scale = box.width / all.width;
+                const place = (index, begin) => ((index + 0.5) * 40 - begin) * scale;
+                return [box.left + place(column, all.x), box.top + place(row, all.y)];
+            }""",
+            [drawing, row, column],
+        )
+        return (x, y)
+
+    return find

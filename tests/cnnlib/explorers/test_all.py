@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlib.explorers import ConvolutionMicroscope, ReceptiveCone
+from cnnlib.explorers import ConvolutionMicroscope, ReceptiveCone, ShiftAndPool
 from cnnlib.explorers.base import Explorer
 from cnnlib.padding import PAD_MODES
 from cnnlib.receptive_field import Window
@@ -25,6 +25,10 @@ EXAMPLES: dict[str, Explorer] = {
     "large": ConvolutionMicroscope(np.arange(36).reshape(6, 6) % 10, np.ones((3, 3)), padding="same"),
     "cone": ReceptiveCone([Window(3)] * 3, 9, presets={"5": [Window(5)] * 3}),
     "strided cone": ReceptiveCone([Window(3, 2, "same"), Window(3, 1, 1, 2)], 12, layer=1, output=0),
+    "shifted row": ShiftAndPool([0, 3, 1, 4, 1, 5, 9, 2], 3, strides=1, shift=1),
+    "shifted picture": ShiftAndPool(
+        np.arange(36).reshape(6, 6) * 7 % 10, 3, strides=2, padding="same", kind="average", ring=True, place=2
+    ),
 }
 #: What is called by its name in code, in every language.
 NAMES = {*PADDING_MODES, *PAD_MODES}

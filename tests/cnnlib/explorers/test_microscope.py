@@ -229,7 +229,7 @@ def test_what_is_typed_is_convolved(show: Any) -> None:
     page.get_by_label("transposed").check()
     other = ConvolutionMicroscope([2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", dilation=2, transposed=True)
     assert say(page) == repr(other)
-    assert page.locator(".cx-facts").inner_text() in re.sub("<[^>]+>", "", other._facts())
+    assert page.locator(".cx-facts").inner_text() in re.sub("<[^>]+>", "", other._regions()["facts"])
 
 
 @pytest.mark.parametrize(
@@ -261,24 +261,8 @@ def test_errors_are_said_as_the_library_says_them(show: Any, label: str, typed: 
     assert not page.get_by_role("alert").is_visible()
 
 
-def middle(page: Any, panel: str, row: float, column: float) -> tuple[float, float]:
-    """Where a cell is on the screen; the index counts from the middle of the first."""
-    return tuple(
-        page.evaluate(
-            """([panel, row, column]) => {
-                const svg = document.querySelector(`svg[data-p=${panel}]`);
-                const box = svg.getBoundingClientRect();
-                const scale = box.width / svg.viewBox.baseVal.width;
-                const [x, y] = [column, row].map(cell => (3 + (cell + 0.5) * 40) * scale);
-                return [box.left + x, box.top + y];
-            }""",
-            [panel, row, column],
-        )
-    )
-
-
 @pytest.mark.parametrize("name", ["picture", "transposed"])
-def test_the_window_is_dragged_by_mouse(show: Any, name: str) -> None:
+def test_the_window_is_dragged_by_mouse(show: Any, middle: Any, name: str) -> None:
     page = show(ConvolutionMicroscope(**EXAMPLES[name]))
     page.mouse.move(*middle(page, "win", 0, 0))
     page.mouse.down()
@@ -296,7 +280,7 @@ def test_the_window_is_dragged_by_mouse(show: Any, name: str) -> None:
     assert say(page) == explorer._regions(1)["say"]
 
 
-def test_the_window_is_dragged_by_a_finger(show: Any, dragged: Any) -> None:
+def test_the_window_is_dragged_by_a_finger(show: Any, dragged: Any, middle: Any) -> None:
     explorer = ConvolutionMicroscope(**EXAMPLES["picture"])
     page = show(explorer, width=360, has_touch=True, is_mobile=True)
     dragged(page, *(middle(page, "win", 1 + part / 4, 1 + part / 2) for part in range(9)))
