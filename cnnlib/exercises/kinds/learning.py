@@ -129,7 +129,7 @@ add(
     "cross_entropy",
     "forgot-the-minus",
     lambda scores, right: -_loss(scores, right),
-    "{answer} is the logarithm of a probability, which is never positive. The loss has a minus before it.",
+    "the sign is wrong: the logarithm of a probability is never positive; the loss has a minus before it.",
     CHAPTER,
 )
 add(
@@ -157,7 +157,7 @@ add(
     "score_gradient",
     "other-way-round",
     lambda **given: -_score_gradient(**given),
-    "{answer} has the wrong sign: it is what was said minus what should have been said, p − t.",
+    "the sign is wrong: it is what was said minus what should have been said, p − t.",
     CHAPTER,
 )
 add(
@@ -642,7 +642,7 @@ add(
 add(
     "updates",
     "rounded-at-the-end",
-    lambda examples, batch, epochs: -(-examples * epochs // batch),
+    lambda examples, batch, epochs: -(-examples * epochs // batch) if epochs > 1 else None,
     "{answer} fills up the last batch with the next epoch. Every epoch ends with a batch of its own: "
     "round first.",
     CHAPTER,
@@ -650,7 +650,7 @@ add(
 add(
     "updates",
     "one-epoch",
-    lambda examples, batch, epochs: -(-examples // batch),
+    lambda examples, batch, epochs: -(-examples // batch) if epochs > 1 else None,
     "{answer} is one epoch.",
     CHAPTER,
 )
@@ -824,8 +824,8 @@ def _mean_loss(scores: NDArray, labels: NDArray) -> float:
     return float(sparse_categorical_crossentropy(labels, scores, from_logits=True))
 
 
-def _roll_batch(dice: Dice, large: bool = False) -> dict[str, Any]:
-    count, classes = dice.roll(2, 5), dice.roll(3, 6)
+def _roll_batch(dice: Dice, examples: int | None = None, large: bool = False) -> dict[str, Any]:
+    count, classes = examples or dice.roll(2, 5), dice.roll(3, 6)
     scores = dice.halves((count, classes))
     if large:
         scores = scores + 1000 * dice.roll(1, 3)  # the same losses, but powers that overflow
@@ -1013,8 +1013,8 @@ def _training_step(x: NDArray, labels: NDArray, weights: NDArray, rate: float) -
     return _step_weights(x, labels, weights, rate)
 
 
-def _roll_training_step(dice: Dice) -> dict[str, Any]:
-    count, features, classes = dice.roll(3, 6), dice.roll(2, 4), dice.roll(3, 4)
+def _roll_training_step(dice: Dice, examples: int | None = None) -> dict[str, Any]:
+    count, features, classes = examples or dice.roll(3, 6), dice.roll(2, 4), dice.roll(3, 4)
     return {
         "x": dice.halves((count, features), low=-4, high=4),
         "labels": np.array([dice.roll(0, classes - 1) for _ in range(count)]),

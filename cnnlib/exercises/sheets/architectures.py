@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.architectures import BILLS, lenet_like
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.misconceptions import mistaken
-from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Row, Summary, trace
+from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Summary, model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work
 from cnnlib.exercises.tasks import Task
 from cnnlib.exercises.wording import shape_text
@@ -302,20 +301,6 @@ Layer 2 has {2 * asked.filters} filters of 3×3, stride 1, padding 1.
 > 5. Layer 2 makes {values:,} values."""
 
 
-def layer_table(input_shape: tuple[int, ...], rows: Sequence[Row]) -> str:
-    """What a model must be: a row for each layer."""
-    lines = [
-        "| layer | output | parameters |",
-        "|---|---|---|",
-        f"| `keras.Input` | {shape_text(input_shape)} | |",
-        *(
-            f"| {number} · `{row.layer}` | {shape_text(row.output)} | {row.parameters:,} |"
-            for number, row in enumerate(rows, 1)
-        ),
-    ]
-    return "\n".join(lines)
-
-
 def _model(dice: Dice) -> Facts:
     kernel = dice.pick((3, 5))
     facts: dict[str, Any] = {
@@ -328,7 +313,7 @@ def _model(dice: Dice) -> Facts:
 
 
 def _model_table(asked: Asked) -> str:
-    return layer_table(asked.input_shape, asked.rows)
+    return model_table(asked.input_shape, asked.rows)
 
 
 def _broken(dice: Dice) -> Facts:
@@ -375,7 +360,7 @@ def broken_code(asked: Asked) -> str:
 def _mending(asked: Asked) -> str:
     return (
         f"What it should be, with layer 3 in **{asked.towers} towers** (groups):\n\n"
-        f"{layer_table(asked.input_shape, asked.rows)}\n\nWhat was handed in:\n\n"
+        f"{model_table(asked.input_shape, asked.rows)}\n\nWhat was handed in:\n\n"
         f"```python\n{broken_code(asked)}\n```"
     )
 
