@@ -818,6 +818,11 @@ def _channels_first(pictures: NDArray) -> NDArray:
     return np.moveaxis(pictures, -1, 1)
 
 
+def _roll_pictures(dice: Dice, channels: int | None = None) -> dict[str, Any]:
+    height, width = dice.roll(2, 5), dice.roll(2, 5)
+    return {"pictures": dice.halves((dice.roll(2, 3), height, width, channels or dice.roll(2, 4)))}
+
+
 def _first_of(pictures: NDArray) -> tuple[int, ...]:
     count, height, width, channels = pictures.shape
     return count, channels, height, width
@@ -829,17 +834,13 @@ add_kind(
     Array(4),
     "where does the number of row y, column x and channel c of a picture stand in the result?",
     "images-are-tensors",
-    lambda dice: {
-        "pictures": dice.halves(
-            (dice.roll(2, 3), dice.roll(2, 5), dice.roll(2, 5), dice.roll(2, 4)),
-        )
-    },
+    _roll_pictures,
     labels={"pictures": "pictures"},
 )
 add(
     "channels_first",
     "reshaped",
-    lambda pictures: pictures.reshape(_first_of(pictures)),
+    lambda pictures: pictures.reshape(_first_of(pictures)) if pictures.shape[-1] > 1 else None,
     "The shape is right, the numbers are shredded: reshape keeps the order of the numbers and cuts it anew. "
     "Move the axis instead.",
     "images-are-tensors",

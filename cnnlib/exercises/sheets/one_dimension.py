@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
-from cnnlib.exercises.networks import trace
+from cnnlib.exercises.misconceptions import likely, mistaken
+from cnnlib.exercises.networks import model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work, number_text, table
 from cnnlib.exercises.tasks import Task
 from cnnlib.layers import Conv1D
@@ -61,8 +63,28 @@ def _noticed(dice: Dice) -> dict[str, Any]:
 
 
 def _speaks(task: Task) -> bool:
-    """Whether the map is neither silent nor loud nearly everywhere."""
-    return 2 <= int((task.answer > 0).sum()) <= len(task.answer) - 1
+    """Whether the map is neither silent nor loud nearly everywhere, and silent with none of the mistakes."""
+    wrong = (entry.answer(task) for entry in likely(task.kind.name))
+    silent = any(answer is not None and not answer.any() for answer in wrong)
+    return not silent and 2 <= int((task.answer > 0).sum()) <= len(task.answer) - 1
+
+
+def _lopsided(task: Task) -> bool:
+    """Whether flipping changes more of each kernel than its sign."""
+    kernels = (np.array(kernel) for kernel in task.given.values())
+    return not any(np.array_equal(kernel[::-1], -kernel) for kernel in kernels)
+
+
+def _weights(dice: Dice, count: int) -> tuple[int, ...]:
+    return tuple(dice.pick((-3, -2, -1, 1, 2, 3, 4)) for _ in range(count))
+
+
+def _small_matrix(dice: Dice) -> dict[str, Any]:
+    return {"kernel": _weights(dice, dice.roll(2, 3)), "size": dice.roll(4, 5)}
+
+
+def _pair(dice: Dice, size: int) -> dict[str, Any]:
+    return {"signal": _weights(dice, size), "kernel": _weights(dice, 2)}
 
 
 def _detector(dice: Dice) -> dict[str, Any]:
@@ -148,20 +170,6 @@ samples** with **stride {row["stride"]}**; no padding, no bias:
 > 6. With stride {row["stride"]}, but on a recording twice as long, it would take {longer:,} MACs."""
 
 
-def _model_table(asked: Asked) -> str:
-    steps, channels = asked.input_shape
-    lines = [
-        "| layer | output | parameters |",
-        "|---|---|---|",
-        f"| `keras.Input` | {steps}×{channels} | |",
-        *(
-            f"| {number} · `Conv1D` | {row.output[0]}×{row.output[1]} | {row.parameters} |"
-            for number, row in enumerate(asked.rows, 1)
-        ),
-    ]
-    return "\n".join(lines)
-
-
 # --- The questions ------------------------------------------------------------------------------------
 
 _DENSE = "count the parameters of dense, local and shared layers"
@@ -245,33 +253,11 @@ ASSIGNMENT = Assignment(
             _SLIDE,
             2,
             "predict",
-            (Part("matrix", "toeplitz", 2),),
-            shown="The kernel is **({matrix.kernel:list})**, the row has **{matrix.size} inputs**, and the "
-            "stride is **{matrix.stride}**.",
-        ),
-        Question(
-            "in-the-mirror",
-            "In the mirror",
-            _MIRROR,
-            2,
-            "predict",
-            (Part("mirrored", "full_convolution", 2),),
-            shown="Your numbers: [{mirrored.signal:list}] ∗ [{mirrored.kernel:list}].",
-        ),
-        Question(
-            "two-layers-in-one",
-            "Two layers in one",
-            _MIRROR,
-            3,
-            "calculate",
             (
-                Part("joint_kernel", "joint_kernel", 2),
-                Part("joint_width", "joint_width", 1),
+                Part("matrix_a", "toeplitz", 1, {"stride": 1}, roll=_small_matrix, slips=4),
+                Part("matrix_b", "toeplitz", 1, {"stride": 2}, slips=6),
             ),
-            shown="- `joint_kernel`: the first layer has the kernel ({joint_kernel.first:list}), the second "
-            "({joint_kernel.second:list})\n"
-            "- `joint_width`: **{joint_width.layers} layers**, each with a kernel of "
-            "**{joint_width.kernel_size} weights**",
+            shown=table("kernel", "size", "stride"),
         ),
         Question(
             "raise-the-level",
@@ -287,6 +273,34 @@ ASSIGNMENT = Assignment(
             "({change_a.kernel:list})\n"
             "- `change_b`: **{change_b.level}** is added everywhere, and the kernel is "
             "({change_b.kernel:list})",
+        ),
+        Question(
+            "in-the-mirror",
+            "In the mirror",
+            _MIRROR,
+            2,
+            "predict",
+            (
+                Part("mirrored_a", "full_convolution", 1, roll=lambda dice: _pair(dice, 2), slips=3),
+                Part("mirrored_b", "full_convolution", 1, roll=lambda dice: _pair(dice, 3), slips=5),
+            ),
+            shown="- `mirrored_a` = [{mirrored_a.signal:list}] ∗ [{mirrored_a.kernel:list}]\n"
+            "- `mirrored_b` = [{mirrored_b.signal:list}] ∗ [{mirrored_b.kernel:list}]",
+        ),
+        Question(
+            "two-layers-in-one",
+            "Two layers in one",
+            _MIRROR,
+            3,
+            "calculate",
+            (
+                Part("joint_kernel", "joint_kernel", 2, accept=_lopsided),
+                Part("joint_width", "joint_width", 1),
+            ),
+            shown="- `joint_kernel`: the first layer has the kernel ({joint_kernel.first:list}), the second "
+            "({joint_kernel.second:list})\n"
+            "- `joint_width`: **{joint_width.layers} layers**, each with a kernel of "
+            "**{joint_width.kernel_size} weights**",
         ),
         Question(
             "find-the-slip",
@@ -325,7 +339,7 @@ ASSIGNMENT = Assignment(
             "build a model",
             (Work("model", 3),),
             facts=_model,
-            shown=_model_table,
+            shown=lambda asked: model_table(asked.input_shape, asked.rows),
         ),
         Question(
             "explain-the-table",
