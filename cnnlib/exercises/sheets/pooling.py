@@ -11,7 +11,7 @@ from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.pooling import AVERAGE, MAXIMUM
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.misconceptions import likely
-from cnnlib.exercises.networks import Conv, Pool, Summary, trace
+from cnnlib.exercises.networks import Conv, Pool, Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
     Assignment,
@@ -257,15 +257,6 @@ def _network(dice: Dice) -> Facts:
 
 def _broken(asked: Asked) -> str:
     first, _, second, *_ = asked.layers
-    lines = [
-        "| layer | output | parameters |",
-        "|---|---|---|",
-        f"| `keras.Input` | {shape_text(asked.input_shape)} | |",
-        *(
-            f"| {number} · `{row.layer}` | {shape_text(row.output)} | {row.parameters} |"
-            for number, row in enumerate(asked.rows, 1)
-        ),
-    ]
     return f"""```python
 import keras
 from keras import layers
@@ -281,7 +272,7 @@ model = keras.Sequential([
 ])
 ```
 
-""" + "\n".join(lines)
+{model_table(asked.input_shape, asked.rows)}"""
 
 
 # --- The questions ------------------------------------------------------------------------------------
@@ -444,7 +435,7 @@ ASSIGNMENT = Assignment(
         ),
         Question(
             "repair-average-pool",
-            "Four faults in eleven lines",
+            "Four faults in ten lines",
             _CODE,
             2,
             "repair",
