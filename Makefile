@@ -57,8 +57,9 @@ lab: environment ## open JupyterLab on your own copy of the exercises, in class/
 	@cd class/desk && $(LAB)
 
 ##@ For instructors
-release: environment ## make exercises/ from solutions/
+release: environment ## make exercises/ from solutions/, and an archive for students to take home: build/students
 	@$(RUN) -m grading release
+	@$(RUN) -m grading bundle
 
 grade: environment ## grade what lies in class/submitted: make grade ASSIGNMENT=03-sizes-and-counts
 	@test -n "$(ASSIGNMENT)" || { echo "make: name the assignment: make grade ASSIGNMENT=$$(ls solutions | head -1)" >&2; exit 1; }

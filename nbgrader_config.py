@@ -37,6 +37,10 @@ c.CourseDirectory.solution_directory = str(folder / "solution")
 c.CourseDirectory.source_with_tests_directory = str(folder / "source_with_tests")
 c.CourseDirectory.db_url = f"sqlite:///{(root / folder / 'gradebook.db').resolve()}"
 
+# Where students and instructors share a machine (a JupyterHub, say): the folder in which they exchange files.
+if os.environ.get("COURSE_EXCHANGE"):
+    c.Exchange.root = os.environ["COURSE_EXCHANGE"]
+
 # What takes the place of a solution: a comment, so that the lines around it (`answer = ...`, a function's
 # head and docstring) stay valid Python, and an empty answer gets the check's own words, not an error.
 c.ClearSolutions.code_stub = {"python": "# your answer here"}

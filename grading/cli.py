@@ -30,6 +30,10 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("release", help="make exercises/ from solutions/")
     verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
 
+    verbs.add_parser(
+        "bundle", help="put the released notebooks, cnnlib and a guide into one archive for students"
+    )
+
     verb = verbs.add_parser(
         "collect",
         help="put submissions downloaded from Moodle or Canvas, or of nbgrader's exchange, into the class",
@@ -124,6 +128,11 @@ def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911  # on
     course = Course.load(root, options.folder, getattr(options, "db", None))
     if options.verb == "release":
         return _release(course, options.assignments)
+    if options.verb == "bundle":
+        from grading import bundle
+
+        run.say(f"{course.show(bundle.make(course))} is what a student needs")
+        return 0
     if options.verb == "grade":
         how = run.Options(
             jobs=options.jobs,

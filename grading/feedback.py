@@ -517,15 +517,18 @@ def write_index(course: Course, tables: Sequence[Table]) -> Path:
 
 
 def render(template: str, target: Path, **values: Any) -> Path:
-    """Fill one of the package's own page templates; everything is escaped."""
+    """Fill one of the package's own page templates, and write the page."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(target.name + ".new")
+    new.write_text(filled(template, **values), encoding="utf-8", errors="backslashreplace")
+    new.replace(target)
+    return target
+
+
+def filled(template: str, **values: Any) -> str:
+    """One of the package's own page templates with ``values`` in it; everything is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["points"] = points
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(target.name + ".new")
-    new.write_text(
-        environment.get_template(template).render(**values), encoding="utf-8", errors="backslashreplace"
-    )
-    new.replace(target)
-    return target
+    return environment.get_template(template).render(**values)
