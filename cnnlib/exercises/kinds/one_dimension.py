@@ -467,14 +467,14 @@ add(
     "toeplitz",
     "a-row-for-every-start",
     lambda kernel, size, stride: _square(kernel, size, stride, around=False),
-    "in the last row the kernel is cut off. A row stands only for a place where the whole kernel fits.",
+    "at the end the kernel is cut off. A row stands only for a place where the whole kernel fits.",
     "one-dimension",
 )
 add(
     "toeplitz",
     "went-round",
     lambda kernel, size, stride: _square(kernel, size, stride, around=True),
-    "in the last row the kernel goes on at the other end. Without padding it must lie wholly inside.",
+    "at the end the kernel goes on from the front. Without padding it must lie wholly inside.",
     "one-dimension",
 )
 add(

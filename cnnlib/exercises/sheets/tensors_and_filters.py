@@ -212,18 +212,19 @@ def _films(asked: Asked) -> str:
 
 
 def _window(asked: Asked) -> str:
-    blocks = [np.array(b) for b in (asked.window, asked.number_a.weights, asked.number_b.weights)]
-    gap = " " * 10
-    lines = []
-    for channel, name in enumerate(("red", "green", "blue")):
-        upper, lower = rows_text(*(block[..., channel] for block in blocks), between=gap).splitlines()
-        lines += [f"{name:8}{upper}", f"{'':8}{lower}", ""]
-    drawn = "\n".join(lines).rstrip()
+    named = {"window": asked.window, "filter a": asked.number_a.weights, "filter b": asked.number_b.weights}
+    columns = []
+    for name, block in named.items():  # all channels of a block below each other, so that columns line up
+        rows = rows_text(np.moveaxis(np.array(block), -1, 0).reshape(6, 2)).splitlines()
+        columns.append([f"{text:<14}" for text in (name, *rows)])
+    lines = ["".join(texts) for texts in zip(*columns, strict=True)]
+    drawn = [f"{'':9}{lines[0]}".rstrip()]
+    for row, line in enumerate(lines[1:]):
+        name = ("" if row % 2 else ("red", "green", "blue")[row // 2]).ljust(9)
+        drawn += [*([] if row % 2 else [""]), f"{name}{line}".rstrip()]
+    text = "\n".join(drawn)
     first, second = number_text(asked.number_a.bias), number_text(asked.number_b.bias)
-    return (
-        f"The window, the weights of filter a (bias **{first}**), and those of filter b (bias **{second}**), "
-        f"channel by channel:\n\n```text\n{drawn}\n```"
-    )
+    return f"Filter a has the bias **{first}**, filter b the bias **{second}**.\n\n```text\n{text}\n```"
 
 
 def _layer_text(asked: Asked) -> str:
