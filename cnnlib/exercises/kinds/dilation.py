@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +15,7 @@ from cnnlib.exercises.kinds.sizes import AXIS
 from cnnlib.exercises.misconceptions import add
 from cnnlib.exercises.tasks import add_kind
 from cnnlib.receptive_field import Window, receptive_field
-from cnnlib.sizes import (
-    effective_kernel_size,
-    output_size,
-    padding_amounts,
-)
+from cnnlib.sizes import effective_kernel_size, output_size, padding_amounts, remembered
 
 _TOO_WIDE = "puts D inputs between neighbouring weights. Dilation D sets them D apart: D − 1 lie between."
 
@@ -167,7 +162,7 @@ def _stack(kernel_size: int, dilations: Sequence[int]) -> list[Window]:
     return [Window(kernel_size, dilation_rate=dilation) for dilation in dilations]
 
 
-@functools.cache  # asked for by one mistake after the other
+@remembered  # asked for by one mistake after the other
 def _dilated_field(kernel_size: int, dilations: Sequence[int]) -> int:
     seen = receptive_field(_stack(kernel_size, dilations)).size
     assert seen is not None  # convolutions see only a part
@@ -232,7 +227,7 @@ add(
 )
 
 
-@functools.cache
+@remembered
 def _touched(kernel_size: int, dilations: Sequence[int]) -> int:
     """How many inputs have a way to one output; the span counts those in the gaps, too."""
     reached: NDArray = np.ones((1, 1, 1))

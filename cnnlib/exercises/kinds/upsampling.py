@@ -20,6 +20,7 @@ from cnnlib.sizes import (
     conv_parameters,
     kernel_shape,
     output_size,
+    remembered,
     transposed_macs,
     transposed_shape,
     transposed_size,
@@ -39,6 +40,7 @@ from cnnlib.upsampling import (
 WAYS = ("bed of nails", "nearest neighbour", "max unpooling")
 
 
+@remembered  # one mistake after the other asks for it
 def _unpooled(picture: Sequence[Sequence[int]], way: str) -> NDArray:
     """A picture of even sides, max-pooled by 2×2 and enlarged again."""
     values = np.asarray(picture, float)[None, ..., None]
@@ -50,14 +52,13 @@ def _unpooled(picture: Sequence[Sequence[int]], way: str) -> NDArray:
 
 
 def _roll_picture(dice: Dice) -> dict[str, Any]:
-    """Four windows of 2×2, in each of which one value is the largest."""
-    picture = np.zeros((4, 4), int)
-    for row in (0, 2):
-        for column in (0, 2):
-            window = [dice.roll(0, 4) for _ in range(4)]
-            window[dice.roll(0, 3)] = dice.roll(5, 9)
-            picture[row : row + 2, column : column + 2] = np.reshape(window, (2, 2))
-    return {"picture": tuple(map(tuple, picture.tolist())), "way": dice.pick(WAYS)}
+    """Three windows of 2×2 side by side, in each of which one value is the largest."""
+    windows = []
+    for _ in range(3):
+        window = [dice.roll(0, 4) for _ in range(4)]
+        window[dice.roll(0, 3)] = dice.roll(5, 9)
+        windows.append(np.reshape(window, (2, 2)))
+    return {"picture": tuple(map(tuple, np.hstack(windows).tolist())), "way": dice.pick(WAYS)}
 
 
 add_kind(
@@ -215,12 +216,12 @@ def _transposed(
 def _roll_transposed(dice: Dice, plain: bool = False) -> dict[str, Any]:
     """``plain``: without padding."""
     stride = dice.roll(2, 4)
-    padding = 0 if plain else dice.roll(1, 4)
+    kernel = stride + dice.roll(1, 3 if plain else 6)
     return {
         "size": dice.roll(6, 30),
-        "kernel_size": stride + dice.roll(1, 3 if plain else 6),
+        "kernel_size": kernel,
         "stride": stride,
-        "padding": padding,
+        "padding": 0 if plain else dice.roll(1, min(4, kernel - 1)),
         "output_padding": 0 if plain else dice.roll(0, stride - 1),
     }
 
@@ -608,6 +609,7 @@ add(
 # --- Checkerboards ------------------------------------------------------------------------------------
 
 
+@remembered
 def _overlaps(size: int, kernel_size: int, stride: int) -> NDArray:
     return overlap_counts(size, kernel_size, stride)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT: dict[str, list[str]] = {
     "depthwise": [
         """
@@ -137,63 +140,9 @@ HEADS = {
 
 # --- Models: sources that look the numbers up in the student's own table -------------------------------
 
-HEAD = """
-import keras
-from keras import layers
-table = sheet["{question}"]
-one, two, three, four = table.layers
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 
-
-class Variants:
-    """Sources of a model of four layers, with some of them exchanged."""
-
-    def __init__(self, name: str, question: str, *right: str) -> None:
-        self.name, self.right = name, right
-        self.head = HEAD.format(question=question)
-
-    def built(self, *layers: str, shape: str = "table.input_shape") -> str:
-        """A model of these layers."""
-        return (
-            f"{self.head}{self.name} = keras.Sequential([keras.Input(shape={shape}), {', '.join(layers)}])\n"
-        )
-
-    def but(self, number: int, layer: str) -> str:
-        """The right model with one layer exchanged."""
-        return self.built(*self.right[: number - 1], layer, *self.right[number:])
-
-    def in_steps(self) -> str:
-        """The right model, layer by layer."""
-        added = "".join(f"{self.name}.add({layer})\n" for layer in self.right)
-        start = f"{self.name} = keras.Sequential()\n{self.name}.add(keras.Input(table.input_shape))\n"
-        return f"{self.head}{start}{added}"
-
-    def as_functions(self) -> str:
-        """The right model in Keras' functional way."""
-        calls = "".join(f"x = {layer}(x)\n" for layer in self.right)
-        start = "image = x = keras.Input(shape=table.input_shape)\n"
-        return f"{self.head}{start}{calls}{self.name} = keras.Model(image, x)\n"
-
-    def built_late(self) -> str:
-        """The right model, which learns of its input after it has been written down."""
-        stack = f"{self.name} = keras.Sequential([{', '.join(self.right)}])\n"
-        return f"{self.head}{stack}{self.name}.build((None, *table.input_shape))\n"
-
-    def no_models(self) -> list[tuple[str, str, float]]:
-        """What is no such model at all."""
-        name = self.name
-        return [
-            (self.built(*self.right, shape="(*table.input_shape[:2], 64)"), "the input shape is (", 0),
-            (self.built(*self.right[:3]), "the model has 3 layers", 0),
-            (self.built(*self.right, "layers.ReLU()"), "the model has 5 layers", 0),
-            (f"{self.head}{name} = keras.Sequential([{self.right[0]}])", "does not know its input shape", 0),
-            (f"{self.head}{name} = {self.right[0]}", f"{name} is of type", 0),
-            (f"{name} = None", f"{name} is of type NoneType", 0),
-            (f"{name} = table = sheet['build-a-block'].rows", f"{name} is of type list", 0),
-        ]
-
-
-BLOCK = Variants(
+BLOCK = ModelSources(
     "model",
     "build-a-block",
     "layers.DepthwiseConv2D(one.kernel_size, 2, padding='same', depth_multiplier=one.depth_multiplier)",
@@ -201,7 +150,7 @@ BLOCK = Variants(
     "layers.Conv2D(three.filters, 3, dilation_rate=three.dilation_rate)",
     "layers.SeparableConv2D(four.filters, four.kernel_size, padding='same')",
 )
-MENDED = Variants(
+MENDED = ModelSources(
     "mended",
     "mend-a-network",
     "layers.Conv2D(one.filters, 3, padding='same', groups=one.groups)",
@@ -211,12 +160,7 @@ MENDED = Variants(
 )
 
 for _model in (BLOCK, MENDED):
-    RIGHT[_model.name] = [
-        _model.built(*_model.right),
-        _model.in_steps(),
-        _model.as_functions(),
-        _model.built_late(),
-    ]
+    RIGHT[_model.name] = _model.styles()
 
 RIGHT["model"].append(
     BLOCK.but(2, "layers.Conv2D(filters=two.filters, kernel_size=(1, 1), activation='relu')")
