@@ -24,8 +24,8 @@ How the three readers of such a cell get along with one another:
 - *An instructor* who runs the solution notebook sees every check, hidden ones included.
 
 Points are given by line: a check's ``points`` are won whole or not at all, and those of a cell are added up.
-Only :meth:`Marks.model` shares its points out, evenly over the layers. The visible checks of a function are
-worth ``points=0``: they show the way, and the points come from hidden ones on other inputs.
+Only :meth:`Marks.model` shares its points out, evenly over the layers or limits. The visible checks of a
+function are worth ``points=0``: they show the way, and the points come from hidden ones on other inputs.
 
 Answers are looked up by name, so that one that was never assigned is "not answered yet" and costs its own
 points alone.
@@ -36,7 +36,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from cnnlib.exercises.checks import (
     EMPTY,
@@ -54,6 +54,14 @@ from cnnlib.exercises.wording import say, wrapped
 
 if TYPE_CHECKING:
     from cnnlib.exercises.sheet import Sheet
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """What judges a network as a whole."""
+
+    def judge(self, name: str, answer: Any, input_shape: tuple[int, ...]) -> list[Verdict]:
+        """A verdict on each thing that is wanted."""
 
 
 class NotYet(AssertionError):  # it is a judgement on an answer, not an error in the program
@@ -148,10 +156,21 @@ class Marks:
         self._add(f"{name}, {about}" if about else name, verdict, points)
 
     def model(
-        self, name: str, input_shape: tuple[int, ...], wanted: Sequence[Row | AnyLayer], points: float = 1
+        self,
+        name: str,
+        input_shape: tuple[int, ...],
+        wanted: Sequence[Row | AnyLayer] | Judge,
+        points: float = 1,
     ) -> None:
-        """Judge a Keras model layer by layer, each worth the same share of the points."""
-        verdicts = check_model(name, self._value(name), input_shape, wanted)
+        """Judge a Keras model layer by layer, or a network by what else is wanted of it.
+
+        Each layer, or each verdict of a judge (see :mod:`cnnlib.exercises.budgets`), is worth the same share
+        of the points.
+        """
+        if isinstance(wanted, Judge):
+            verdicts = wanted.judge(name, self._value(name), input_shape)
+        else:
+            verdicts = check_model(name, self._value(name), input_shape, wanted)
         for verdict in verdicts:
             self._add(name, verdict, points / len(verdicts))
 

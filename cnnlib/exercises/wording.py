@@ -125,6 +125,29 @@ SAY = {
     "layer-weights": "layer {number}, {layer}, has the right count, but its weights have other shapes.",
     "layer-right": "layer {number}, {layer}, is right.",
     "model-question": "Ask yourself: which of kernel_size, filters, strides and padding decides that number?",
+    # networks of the library, under a budget
+    "not-a-network": "{name} is of type {type}; a network of cnnlib.network is asked for (Sequential "
+    "or Model).",
+    "network-unreadable": "{name} cannot be read: {problem}",
+    "network-large": "{name} is far above its budget ({parameters:,} parameters, {macs:,} multiply–"
+    "accumulates), so it was not tried.",
+    "network-input": "the input shape is {given}; {wanted} is asked for.",
+    "network-output": "the output has the shape {given}; one score for each of the {classes} classes "
+    "is asked for.",
+    "network-shapes-right": "reads {input} and gives {classes} scores.",
+    "budget-above": "{given:,} {what}; the budget allows {limit:,}. Which layer has most of them?",
+    "budget-below": "a unit of the last maps sees {given}×{given} pixels; at least {limit}×{limit} "
+    "are asked for. What makes the field grow: kernels, depth, or strides early on?",
+    "budget-within": "{given:,} {what}, within {limit:,}.",
+    "budget-sees": "a unit of the last maps sees {given}×{given} pixels, at least {limit}×{limit} "
+    "are asked for.",
+    "parameters": "parameters",
+    "macs": "multiply–accumulates",
+    "accuracy": "reads {share:.1%} of {count} digits that it has not been trained on; {wanted:.0%} "
+    "are asked for.",
+    "accuracy-question": "Ask yourself: has the network been trained on these digits, does the loss still "
+    "fall at the end, and are the pixels from 0 to 1?",
+    "no-numbers": "{name} gives scores that are no numbers (NaN). Has the training gone astray?",
     # marks
     "points": "{points:g} of {worth:g}",
     "grade": "{points:g} of {worth:g} points",
