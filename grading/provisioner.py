@@ -226,7 +226,9 @@ class SandboxProvisioner(LocalProvisioner):
             "limits": asdict(limits()),
             "arguments": [part for part in cmd if part.startswith("--")],
             "environment": {
-                k: v for k, v in os.environ.items() if k in ("NBGRADER_EXECUTION", "JUPYTERHUB_USER")
+                k: v
+                for k, v in os.environ.items()
+                if k in ("NBGRADER_EXECUTION", "COURSE_STUDENT", "JUPYTERHUB_USER")
             },
         }
         kernel = await asyncio.to_thread(_fork, request)

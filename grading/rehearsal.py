@@ -1,7 +1,8 @@
 """Grade the rehearsal class of ``tests/class/``: made-up students whose marks are known.
 
 Each submission is the released notebook with the student's answers put in, so that what is rehearsed is what
-a class does. ``tests/class/README.md`` says what a student's file holds.
+a class does. Some students are files, written by hand to show something special; the others' answers are
+made by :mod:`grading.made_up`, over all assignments. ``tests/class/README.md`` says more.
 """
 
 from __future__ import annotations
@@ -10,50 +11,123 @@ import os
 import shutil
 import time
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from grading import config, gradebook, release, run, state
+from cnnlib.exercises import sheets
+from grading import config, gradebook, leaks, made_up, release, run, state
 from grading.course import ROOT, Course, is_name
 from grading.errors import GradingError
 
 
 @dataclass(frozen=True)
 class Student:
-    """A made-up student: answers by grade id, points given by hand, and the marks that must come out."""
+    """A made-up student."""
 
     id: str
     first_name: str
     last_name: str
-    submitted: datetime | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a student hands in for an assignment.
+
+    Answers by grade id, points given by hand, and the marks that must come out.
+    """
+
+    student: str
+    assignment: str
+    submitted: datetime
     about: str
     cells: Mapping[str, str]
-    manual: Mapping[str, float]
-    marks: Mapping[str, float]
+    manual: Mapping[str, float] = field(default_factory=dict)
+    marks: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The class: one assignment, its due date, its students."""
+    """The class: its students, when each assignment is due, and what is handed in."""
 
-    assignment: str
-    due: datetime
     students: tuple[Student, ...]
+    due: Mapping[str, datetime]
+    works: tuple[Work, ...]
+
+    @property
+    def assignments(self) -> tuple[str, ...]:
+        """What is graded, in order."""
+        return tuple(sorted({work.assignment for work in self.works}))
 
     @classmethod
-    def read(cls, folder: Path) -> Rehearsal:
-        """Read ``class.toml`` and ``students/*.toml``."""
+    def read(cls, folder: Path, course: Course | None = None) -> Rehearsal:
+        """Read ``class.toml`` and ``students/*.toml``; with a course, make up the other submissions."""
         about = _toml(folder / "class.toml")
-        _expect(folder / "class.toml", about, {"assignment": str, "due": datetime}, {"timezone": str})
+        _expect(
+            folder / "class.toml",
+            about,
+            {"assignment": str, "due": datetime},
+            {"timezone": str, "made_up": dict},
+        )
         files = sorted((folder / "students").glob("*.toml"))
         if not files:
             raise GradingError(f"{folder / 'students'} has no students")
-        return cls(about["assignment"], _utc(about["due"]), tuple(_student(file) for file in files))
+        name, due = about["assignment"], {about["assignment"]: _utc(about["due"])}
+        read = [_student(file, name) for file in files]
+        students, works = [student for student, _ in read], [work for _, work in read if work is not None]
+        if course is not None and "made_up" in about:
+            table = about["made_up"]
+            _expect(folder / "class.toml", table, {"each": int, "students": list}, {})
+            students += [_named(full) for full in table["students"]]
+            others = [other for other in course.assignments() if other != name]
+            for other in others:
+                due[other] = due[name] + timedelta(weeks=_number(other) - _number(name))
+            works += _made_up(course, students, others, due, table["each"])
+        return cls(tuple(students), due, tuple(works))
+
+
+def _number(assignment: str) -> int:
+    return int(assignment.split("-", maxsplit=1)[0])
+
+
+def _named(full: str) -> Student:
+    """A student of whom nothing but the name is known."""
+    first, _, last = full.partition(" ")
+    return Student("-".join(full.lower().split()), first, last)
+
+
+def _made_up(
+    course: Course,
+    students: Sequence[Student],
+    assignments: Sequence[str],
+    due: Mapping[str, datetime],
+    each: int,
+) -> list[Work]:
+    works: list[Work] = []
+    ids = [student.id for student in students]
+    for student, name, profile, before in made_up.plan(ids, assignments, each):
+        assignment, bank = sheets.load(name), made_up.Bank(name, course.root)
+        explained = [question for question in assignment.questions if question.by_hand]
+        letter = made_up.letter(_model_letter(course, name, explained[0].id), profile.by_hand)
+        number = len(works)
+        written = made_up.answer(assignment, bank, student, profile.way, before, number, letter)
+        worth = {} if profile.by_hand is None else {q.id: q.by_hand * profile.by_hand for q in explained}
+        moment = due[name] - timedelta(hours=profile.hours)
+        works.append(Work(student, name, moment, profile.about, written.cells, worth, written.marks))
+    return works
+
+
+def _model_letter(course: Course, assignment: str, question: str) -> str:
+    """The model answer to a question that a person marks."""
+    for file in course.notebooks(assignment):
+        for cell in nbformat.read(file, as_version=4).cells:
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == question:
+                return "\n".join(leaks.region(cell.source, "solution"))
+    return ""
 
 
 def place(root: Path = ROOT) -> Path:
@@ -82,27 +156,32 @@ def _rehearse(course: Course) -> bool:
     if state.fresh(stamp, mark):
         run.say(f"the rehearsal class is graded; nothing has changed since ({course.show(course.folder)})")
         return False
-    rehearsal = Rehearsal.read(source)
-    differing = release.differing(course, course.find(rehearsal.assignment))
-    if differing:
-        raise GradingError(
-            f"{course.show(course.exercises / rehearsal.assignment)} is not what "
-            f"{course.show(course.solutions)} would release today ({', '.join(differing)}); "
-            "run: python -m grading release"
-        )
+    rehearsal = Rehearsal.read(source, course)
+    for name in rehearsal.assignments:
+        differing = release.differing(course, course.find(name))
+        if differing:
+            raise GradingError(
+                f"{course.show(course.exercises / name)} is not what "
+                f"{course.show(course.solutions)} would release today ({', '.join(differing)}); "
+                "run: python -m grading release"
+            )
     state.forget(stamp)
     if course.folder.exists():
         shutil.rmtree(course.folder)
     started = time.monotonic()
-    run.say(f"rehearsing {rehearsal.assignment} with {len(rehearsal.students)} students …")
+    count = f"{len(rehearsal.works)} submissions of {len(rehearsal.students)} students"
+    run.say(f"rehearsing {', '.join(rehearsal.assignments)}: {count} …")
     hand_in(course, rehearsal)
-    outcome = run.autograde(course, rehearsal.assignment)
-    if outcome.problems:
-        raise GradingError(
-            f"no points for {', '.join(sorted(outcome.problems))}; see {course.show(course.log)}"
-        )
+    for name in rehearsal.assignments:
+        outcome = run.autograde(course, name)
+        if outcome.problems:
+            raise GradingError(
+                f"no points for {', '.join(sorted(outcome.problems))}; see {course.show(course.log)}"
+            )
     mark_by_hand(course, rehearsal)
-    run.write_all(course, rehearsal.assignment)
+    run.write_marks(course)
+    run.write_report(course)
+    run.write_feedback(course)
     seconds = time.monotonic() - started
     state.note(stamp, mark, seconds=round(seconds, 1))
     run.say(f"the rehearsal took {seconds:.0f} s")
@@ -111,25 +190,26 @@ def _rehearse(course: Course) -> bool:
 
 def hand_in(course: Course, rehearsal: Rehearsal) -> None:
     """Put the class into the gradebook and the submissions into their folders."""
-    for student in rehearsal.students:
-        if student.submitted is not None:
-            target = course.submitted / student.id / rehearsal.assignment
-            target.mkdir(parents=True)
-            for file in sorted((course.exercises / rehearsal.assignment).glob("*.ipynb")):
-                nbformat.write(answered(file, student), target / file.name)
-            moment = student.submitted.strftime("%Y-%m-%d %H:%M:%S UTC")
-            (target / "timestamp.txt").write_text(moment, encoding="utf-8")
+    for work in rehearsal.works:
+        target = course.submitted / work.student / work.assignment
+        target.mkdir(parents=True)
+        for file in sorted((course.exercises / work.assignment).glob("*.ipynb")):
+            nbformat.write(answered(file, work), target / file.name)
+        moment = work.submitted.strftime("%Y-%m-%d %H:%M:%S UTC")
+        (target / "timestamp.txt").write_text(moment, encoding="utf-8")
     with course.surroundings() as log:
-        release.record(course, rehearsal.assignment, log)
+        for name in rehearsal.assignments:
+            release.record(course, name, log)
         with gradebook.opened(course) as book:
-            book.update_or_create_assignment(rehearsal.assignment, duedate=rehearsal.due)
+            for name in rehearsal.assignments:
+                book.update_or_create_assignment(name, duedate=rehearsal.due[name])
             for student in rehearsal.students:
                 book.update_or_create_student(
                     student.id, first_name=student.first_name, last_name=student.last_name
                 )
 
 
-def answered(released: Path, student: Student) -> nbformat.NotebookNode:
+def answered(released: Path, work: Work) -> nbformat.NotebookNode:
     """The released notebook with a student's answers in it."""
     notebook = nbformat.read(released, as_version=4)
     cells = {
@@ -137,23 +217,23 @@ def answered(released: Path, student: Student) -> nbformat.NotebookNode:
         for cell in notebook.cells
         if cell.metadata.get("nbgrader", {}).get("solution")
     }
-    unknown = sorted(student.cells.keys() - cells.keys())
+    unknown = sorted(work.cells.keys() - cells.keys())
     if unknown:
-        raise GradingError(f"{student.id} answers {', '.join(unknown)}, which {released.name} does not ask")
-    for name, source in student.cells.items():
-        cells[name].source = source.strip("\n")
+        raise GradingError(f"{work.student} answers {', '.join(unknown)}, which {released.name} does not ask")
+    for name, source in work.cells.items():
+        cells[name].source = made_up.fill(source, work.assignment, work.student).strip("\n")
     return notebook
 
 
 def mark_by_hand(course: Course, rehearsal: Rehearsal) -> None:
     """Give the points that the made-up instructor gave."""
     with course.surroundings(), gradebook.opened(course) as book:
-        for student in rehearsal.students:
-            for question, points in student.manual.items():
-                gradebook.give(book, rehearsal.assignment, student.id, question, points)
+        for work in rehearsal.works:
+            for question, points in work.manual.items():
+                gradebook.give(book, work.assignment, work.student, question, points)
 
 
-def _student(file: Path) -> Student:
+def _student(file: Path, assignment: str) -> tuple[Student, Work | None]:
     content = _toml(file)
     text, table = str, dict
     _expect(
@@ -164,19 +244,14 @@ def _student(file: Path) -> Student:
     )
     if not is_name(file.stem):
         raise GradingError(f"{file}: the file's name is the student's id and can be no folder")
+    student = Student(file.stem, content["first_name"], content["last_name"])
     submitted = content.get("submitted")
-    if submitted is None and (content.get("cells") or content.get("marks") or content.get("manual")):
-        raise GradingError(f"{file} has answers or marks, and no time at which they were submitted")
-    return Student(
-        id=file.stem,
-        first_name=content["first_name"],
-        last_name=content["last_name"],
-        submitted=_utc(submitted) if submitted else None,
-        about=content["about"],
-        cells=content.get("cells", {}),
-        manual=content.get("manual", {}),
-        marks=content.get("marks", {}),
-    )
+    answered = {name: content.get(name, {}) for name in ("cells", "manual", "marks")}
+    if submitted is None:
+        if any(answered.values()):
+            raise GradingError(f"{file} has answers or marks, and no time at which they were submitted")
+        return student, None
+    return student, Work(student.id, assignment, _utc(submitted), content["about"], **answered)
 
 
 def _toml(file: Path) -> dict[str, Any]:

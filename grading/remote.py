@@ -18,6 +18,7 @@ import itertools
 import json
 import keyword
 import math
+import os
 import re
 import signal
 import socket
@@ -678,9 +679,23 @@ def end() -> None:
         _student = None
 
 
+def surround(variables: dict[str, str]) -> None:
+    """Set environment variables, for tests alone to see."""
+    os.environ.update(variables)
+
+
+def watch() -> None:
+    """Before a locked cell that is no test: remember what is there, among it answers."""
+    global _before  # noqa: PLW0603
+    _before = dict(sys.modules["__main__"].__dict__)
+
+
 def trust() -> None:
     """After a locked cell that is no test: what it defined is the course's own, and nobody's to replace."""
-    _trusted.update(n for n in sys.modules["__main__"].__dict__ if not n.startswith("_"))
+    namespace = sys.modules["__main__"].__dict__
+    _trusted.update(
+        n for n, v in namespace.items() if _before.get(n, _before) is not v and not n.startswith("_")
+    )
 
 
 def stand_exit() -> None:

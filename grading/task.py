@@ -36,7 +36,7 @@ from traitlets.config import Config
 
 from grading import intake
 from grading.config import BOUNDED, KERNEL, TRUSTED
-from grading.course import UNWANTED, Course, environment
+from grading.course import UNWANTED, Course, environment, is_name
 from grading.errors import printable
 
 
@@ -50,6 +50,8 @@ class Setup:
     #: A gradebook that holds the assignment's structure alone, as an SQLite file.
     structure: bytes
     config: Config
+    #: The ids of those who handed it in, or of some of them: a wrong answer may be right for another.
+    students: tuple[str, ...] = ()
 
     @property
     def sandboxed(self) -> bool:
@@ -147,6 +149,10 @@ class Result:
         )
 
 
+#: So many classmates are told to tests at most: for each of them a wrong answer's question is drawn.
+MOST_STUDENTS = 300
+
+
 def setup(course: Course, assignment: str, book: Gradebook, *, trusted: bool = True) -> Setup:
     """Gather what the submissions of an assignment share; the gradebook must know the assignment.
 
@@ -163,7 +169,14 @@ def setup(course: Course, assignment: str, book: Gradebook, *, trusted: bool = T
         released={file.name: file.read_bytes() for file in files},
         structure=structure(book, assignment),
         config=config,
+        students=_handed_in(course, assignment),
     )
+
+
+def _handed_in(course: Course, assignment: str) -> tuple[str, ...]:
+    """Who has handed an assignment in."""
+    there = sorted(folder.parent.name for folder in course.submitted.glob(f"*/{assignment}"))
+    return tuple(name for name in there if is_name(name))[:MOST_STUDENTS]
 
 
 def structure(book: Gradebook, assignment: str) -> bytes:
@@ -285,6 +298,8 @@ def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: R
                 "student_id": student,
             }
         )
+        config.Bounded.student = job.student
+        config.TrustedExecute.classmates = list(setup.students)
         back = Path.cwd()
         with _heard() as (log, said):
             try:

@@ -96,12 +96,15 @@ def chapters(text: str) -> list[tuple[str, str]]:
 
 @functools.cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str], Misconception], ...]:
-    """For each message its longest piece without a blank, and all of it as a pattern."""
+    """For each message its longest piece without a blank, and all of it as a pattern; the longest first.
+
+    "This leaves out the bias" would else be taken for "{answer} leaves out the bias".
+    """
     found = []
     for entry in everything():
         pieces = re.split(r"\{[^}]*\}", entry.message)
         found.append((max(pieces, key=len), re.compile(".+?".join(map(re.escape, pieces))), entry))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda each: -len(each[1].pattern)))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -7,6 +7,7 @@ inputs, :func:`check_refusals` a function on inputs that it must refuse, :func:`
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import math
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cnnlib.exercises.answers import EmptyAnswer, FormError, brief
-from cnnlib.exercises.misconceptions import Misconception, likely
+from cnnlib.exercises.misconceptions import Misconception, answers, likely
 from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Row, trace
 from cnnlib.exercises.tasks import KINDS, Task, draw
 from cnnlib.exercises.wording import chapter_reference, say
@@ -64,9 +65,8 @@ def check(task: Task, answer: Any) -> Verdict:
     if form.same(value, task.answer):
         whole = type(answer) is not type(value) and isinstance(answer, float)
         return Verdict(RIGHT, say("right-whole" if whole else "right"), share=1.0)
-    for entry in likely(task.kind.name):
-        wrong = None if entry.over_many else entry.answer(task)
-        if wrong is not None and form.same(value, wrong):
+    for entry, wrong in answers(task):
+        if form.same(value, wrong):
             message = entry.message.format(answer=brief(value), **task.given)
             return Verdict(SLIP, f"{message} {chapter_reference(entry.chapter)}", entry.name)
     key = "unknown-array" if isinstance(value, np.ndarray) else "unknown"
@@ -96,24 +96,28 @@ def faults(task: Task) -> list[str]:
     ['forgot-the-one and padded-one-side give the same answer']
     """
     found: list[str] = []
-    seen: list[tuple[str, Any]] = []
-    form = task.kind.form
-    for entry in likely(task.kind.name):
-        wrong = None if entry.over_many else entry.answer(task)
-        if wrong is None:
-            continue
+    form, told = task.kind.form, answers(task)
+    for number, (entry, wrong) in enumerate(told):
         if form.same(wrong, task.answer):
             found.append(f"{entry.name} gives the right answer")
         found += [
-            f"{name} and {entry.name} give the same answer" for name, other in seen if form.same(wrong, other)
+            f"{other.name} and {entry.name} give the same answer"
+            for other, value in told[:number]
+            if form.same(wrong, value)
         ]
-        seen.append((entry.name, wrong))
     return found
 
 
-def well_posed(task: Task) -> bool:
-    """Whether every likely mistake can be told from the others and from the right answer."""
-    return not faults(task)
+def well_posed(task: Task, slips: int = 0) -> bool:
+    """Whether every likely mistake can be told from the others and from the right answer.
+
+    At least so many ``slips`` must show in it.
+    """
+    told = [wrong for _, wrong in answers(task)]
+    same = task.kind.form.same
+    return len(told) >= slips and not any(
+        same(one, other) for number, one in enumerate(told) for other in (task.answer, *told[:number])
+    )
 
 
 # --- Functions ----------------------------------------------------------------------------------------
@@ -128,10 +132,15 @@ def draw_cases(kind: str, seed: str, count: int, **fixed: Any) -> list[Task]:
     >>> [case.given["size"] for case in draw_cases("output_size", "example", 3, stride=1, padding=0)]
     [11, 25, 31]
     """
+    return list(_cases(kind, seed, count, tuple(fixed.items())))
+
+
+@functools.lru_cache(maxsize=512)
+def _cases(kind: str, seed: str, count: int, fixed: tuple[tuple[str, Any], ...]) -> tuple[Task, ...]:
     for attempt in range(100):
-        cases = [draw(kind, f"{seed}/{attempt}/{number}", **fixed) for number in range(count)]
+        cases = tuple(draw(kind, f"{seed}/{attempt}/{number}", **dict(fixed)) for number in range(count))
         if not any(_unseen(cases)):
-            return cases
+            break
     return cases
 
 

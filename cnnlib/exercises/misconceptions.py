@@ -54,7 +54,8 @@ class Misconception:
         return task.kind.form.read(wrong)
 
 
-_REGISTRY: list[Misconception] = []
+#: Kind → its mistakes, in the order in which they were registered.
+_REGISTRY: dict[str, list[Misconception]] = {}
 
 
 def add(
@@ -71,13 +72,13 @@ def add(
     if any(other.name == name for other in likely(kind)):
         raise CnnError(f"{kind} already has a misconception {name!r}; choose another name")
     entry = Misconception(kind, name, rule, message, chapter, over_many)
-    _REGISTRY.append(entry)
+    _REGISTRY.setdefault(kind, []).append(entry)
     return entry
 
 
 def remove(entry: Misconception) -> None:
     """Take a misconception out of the registry again."""
-    _REGISTRY.remove(entry)
+    _REGISTRY[entry.kind].remove(entry)
 
 
 def likely(kind: str) -> list[Misconception]:
@@ -86,7 +87,17 @@ def likely(kind: str) -> list[Misconception]:
     >>> [entry.name for entry in likely("keeping_padding")]
     ['both-sides-together', 'half-the-kernel', 'one-too-many']
     """
-    return [entry for entry in _REGISTRY if entry.kind == kind]
+    return list(_REGISTRY.get(kind, ()))
+
+
+def answers(task: Task) -> list[tuple[Misconception, Any]]:
+    """What each mistake that shows in one question gives for a task.
+
+    >>> [(entry.name, wrong) for entry, wrong in answers(Task("keeping_padding", kernel_size=7))]
+    [('both-sides-together', 6), ('half-the-kernel', 3.5), ('one-too-many', 4)]
+    """
+    given = ((entry, entry.answer(task)) for entry in likely(task.kind.name) if not entry.over_many)
+    return [(entry, wrong) for entry, wrong in given if wrong is not None]
 
 
 def mistaken(task: Task, name: str) -> Any:
@@ -106,4 +117,4 @@ def mistaken(task: Task, name: str) -> Any:
 
 def everything() -> Iterator[Misconception]:
     """All registered mistakes."""
-    return iter(tuple(_REGISTRY))
+    return iter([entry for entries in _REGISTRY.values() for entry in entries])

@@ -31,7 +31,6 @@ from cnnlib.exercises import sheets
 from cnnlib.exercises.checks import well_posed
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.marks import Marks, NotYet
-from cnnlib.exercises.misconceptions import likely
 from cnnlib.exercises.tasks import Task, TaskError, draw, known, needed
 from cnnlib.exercises.wording import say, shape_text
 
@@ -49,7 +48,7 @@ SORTS = (
 #: Where a student's id is looked for, in this order, before what the notebook says: the grader's, the hub's.
 VARIABLES = ("COURSE_STUDENT", "JUPYTERHUB_USER")
 #: Where the grader puts the ids of those who handed in, as a JSON list.
-CLASS = "COURSE_CLASS_IDS"
+CLASS = "COURSE_CLASSMATES"
 #: So many draws of a question's facts, and of each part, before it is given up.
 DRAWS, DRAWS_OF_A_PART = 200, 60
 
@@ -81,7 +80,7 @@ def seed(student_id: str, assignment: str, part: str) -> str:
 # --- What: assignments as data ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A value that is asked for.
 
@@ -119,13 +118,10 @@ class Part:
                 return False
         if self.accept is not None and not self.accept(task):
             return False
-        if not well_posed(task):
-            return False
-        told = (entry for entry in likely(self.kind) if not entry.over_many)
-        return sum(entry.answer(task) is not None for entry in told) >= self.slips
+        return well_posed(task, self.slips)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Work:
     """A function or a model that is asked for; the lines of the check cell say how its points are shared.
 
@@ -140,7 +136,7 @@ class Work:
     kind: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Question:
     """One question of an assignment.
 
@@ -192,7 +188,7 @@ class Question:
         return bool(self.values) or self.facts is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assignment:
     """An assignment: its folder's name, its title, and its questions in order."""
 
@@ -229,7 +225,7 @@ class Assignment:
 # --- Whose: a question with somebody's numbers --------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """A question as one student gets it.
 
@@ -363,6 +359,7 @@ def _cell(name: str, given: Facts) -> str:
     return shape_text(value)
 
 
+@functools.lru_cache(maxsize=4096)
 def ask(question: Question, seed_text: str) -> Asked:
     """Draw a question.
 
@@ -432,7 +429,6 @@ class Sheet:
         self.assignment: Assignment = sheets.load(assignment)
         self._namespace = {} if namespace is None else namespace
         self._given = student_id
-        self._asked: dict[tuple[str, str], Asked] = {}
         #: Of others who handed in: the parts in which a wrong answer here is right for them.
         self._anothers: dict[str, set[str]] = {}
 
@@ -466,11 +462,7 @@ class Sheet:
 
     def asked(self, question_id: str, student: str) -> Asked:
         """A question as some student gets it."""
-        key = question_id, normalised(student)
-        if key not in self._asked:
-            question = self.assignment[question_id]
-            self._asked[key] = ask(question, seed(student, self.assignment.name, question_id))
-        return self._asked[key]
+        return ask(self.assignment[question_id], seed(student, self.assignment.name, question_id))
 
     def show(self, question_id: str) -> Shown:
         """A question's numbers, for a notebook to show."""
@@ -510,13 +502,20 @@ class Sheet:
         task = self.asked(question_id, student).tasks[part]
         return bool(task.kind.form.same(value, task.answer))
 
-    def telling(self, question_id: str, part: str, panel: int = 100) -> bool:
+    def telling(self, question_id: str, part: str) -> bool:
         """Whether nearly every student has another answer to a part, so that a match is no chance."""
-        answers = {
-            repr(np.asarray(self.asked(question_id, f"panel {number}").tasks[part].answer).tolist())
-            for number in range(panel)
-        }
-        return len(answers) >= 0.9 * panel
+        return _telling(self.assignment, question_id, part)
+
+
+#: So many made-up students tell whether a part is telling.
+_PANEL = 50
+
+
+@functools.cache
+def _telling(assignment: Assignment, question_id: str, part: str) -> bool:
+    panel = (seed(f"panel {number}", assignment.name, question_id) for number in range(_PANEL))
+    drawn = (ask(assignment[question_id], text).tasks[part].answer for text in panel)
+    return len({repr(np.asarray(answer).tolist()) for answer in drawn}) >= 0.9 * _PANEL
 
 
 @functools.lru_cache(maxsize=4)

@@ -20,6 +20,7 @@ if sys.platform != "linux":
 
 from nbgrader.utils import determine_grade, is_grade
 
+from cnnlib.exercises import Sheet
 from grading import bounded, provisioner, sandbox, trusted
 
 pytestmark = [pytest.mark.grading, pytest.mark.slow, pytest.mark.xdist_group("warm start")]
@@ -243,6 +244,55 @@ def test_answers_are_looked_up_anew() -> None:
     assert marks(nb) == [2, 2, 2]
 
 
+def test_answers_before_a_locked_cell_are_still_the_students() -> None:
+    nb = run(
+        "x = 1",
+        test("assert x == 1"),
+        ("def judge(v): return v == 2", "locked"),
+        "x = 2\njudge = print",
+        test("assert judge(x)"),
+    )
+    assert marks(nb) == [2, 2]
+
+
+SHEET = (
+    "from cnnlib.exercises import Sheet\nsheet = Sheet('03-sizes-and-counts', globals())\nsheet.who()",
+    "locked",
+)
+
+
+def shapes(student: str) -> str:
+    right = Sheet("03-sizes-and-counts", student_id=student).answers("layer-shape")
+    return "\n".join(f"{name} = {value}" for name, value in right.items())
+
+
+def test_numbers_are_those_of_who_handed_in_and_others_answers_are_told() -> None:
+    """The grader's id counts, whatever the notebook and its environment say of it."""
+    check = test(
+        "m = sheet.marks('layer-shape')\n"
+        "m.check('shape_a', points=1)\nm.check('shape_b', points=1)\nm.score()"
+    )
+    pretend = "import os\nos.environ['COURSE_STUDENT'] = student_id = 'ben'"
+    peep = "print(os.environ.get('COURSE_CLASSMATES'), sheet.student)"
+    nb = run(
+        pretend, SHEET, peep, shapes("ben"), check, shapes("ada"), check, shapes("carol"), check,
+        Bounded={"student": "ada"}, TrustedExecute={"classmates": ["ada", "carol"]},
+    )  # fmt: skip
+    assert marks(nb) == [0, 2, 0]
+    assert said(nb.cells[2]).strip() == "None ben"
+    mine, _, others = (" ".join(said(c).split()) for c in nb.cells if is_grade(c))
+    assert mine.count("right for the student id ben, which the notebook names") == 2
+    assert others.count("right answer to another student's numbers") == 2
+    assert "carol" not in others
+
+
+def test_whose_notebook_it_is_is_told_the_student_too() -> None:
+    nb = run("student_id = 'Ben '", SHEET, Bounded={"student": "ada"})
+    assert "These are the numbers of ada. The notebook says student_id = ben" in str(nb.cells[1].outputs)
+    nb = run("student_id = ...", SHEET, resources={"nbgrader": {"student": "Dora"}})
+    assert "these are the numbers of dora" in str(nb.cells[1].outputs)
+
+
 def test_a_test_that_prints_without_end_is_not_right() -> None:
     nb = run("x = 1", test("print('x' * 3_000_000)\n2"))
     assert marks(nb) == [0]
@@ -307,7 +357,11 @@ def test_marks_are_those_of_one_kernel_on_the_solutions(root: Path) -> None:
         nb = nbformat.read(source, as_version=4)
         nb.cells = [c for c in nb.cells if "keras" not in c.source and "model" not in c.source]
         kind(
-            kernel_name="course", timeout=60, extra_arguments=KERNEL_ARGUMENTS, shutdown_kernel="immediate"
+            config=Config({"Bounded": {"student": "ada"}}),
+            kernel_name="course",
+            timeout=60,
+            extra_arguments=KERNEL_ARGUMENTS,
+            shutdown_kernel="immediate",
         ).preprocess(nb, {})
         points[kind] = [determine_grade(c, None) for c in nb.cells if is_grade(c) and c.cell_type == "code"]
     first, second = points.values()

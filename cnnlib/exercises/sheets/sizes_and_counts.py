@@ -30,6 +30,11 @@ def _row(dice: Dice) -> dict[str, Any]:
     return {"size": dice.roll(20, 64), "kernel_size": kernel, "padding": dice.roll(1, kernel // 2)}
 
 
+def _changes(task: Task) -> bool:
+    """Whether the size does not stay as it is."""
+    return bool(task.answer != task.given["size"])
+
+
 def _strided_row(dice: Dice) -> dict[str, Any]:
     return {
         "size": dice.roll(100, 240),
@@ -72,7 +77,7 @@ def _pooled(dice: Dice, window: int) -> dict[str, Any]:
 def _counted(dice: Dice) -> dict[str, Any]:
     return {
         "kernel_size": dice.pick((3, 5, 7)),
-        "channels": 2 * dice.roll(3, 12),
+        "channels": 4 * dice.roll(1, 6) + 2,
         "filters": 4 * dice.roll(3, 10),
     }
 
@@ -87,17 +92,15 @@ def _notes(dice: Dice) -> Facts:
         Task("conv_parameters", **one, use_bias=False),
         Task("conv_parameters", **one),
         Task("conv_parameters", **layer),
-        Task("conv_parameters", kernel_size=3, channels=filters, filters=1),
+        Task("conv_parameters", kernel_size=3, channels=filters, filters=4),
     )
-    number, slip = dice.pick(
-        (
-            (2, "left-out-the-input-channels"),
-            (4, "counted-one-filter"),
-            (4, "left-out-the-biases"),
-            (4, "one-bias-for-all"),
-            (5, "left-out-the-input-channels"),
-        )
-    )
+    slips = {
+        2: ("left-out-the-input-channels",),
+        4: ("counted-one-filter", "left-out-the-biases", "one-bias-for-all"),
+        5: ("left-out-the-input-channels", "left-out-the-biases"),
+    }
+    number = dice.pick(tuple(slips))
+    slip = dice.pick(slips[number])
     claims = [task.answer for task in tasks]
     claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
@@ -118,7 +121,7 @@ def _written_notes(asked: Asked) -> str:
 > 2. A filter, without its bias, has {weights} weights.
 > 3. With its bias a filter has {one} parameters.
 > 4. So the whole layer has {layer} parameters.
-> 5. A 3×3 filter in the layer that comes next has {following} parameters, its bias among them."""
+> 5. Four 3×3 filters in the layer that comes next have {following} parameters together."""
 
 
 def _network(dice: Dice) -> Facts:
@@ -157,6 +160,11 @@ def _picture(dice: Dice) -> dict[str, Any]:
         return tuple(tuple(dice.roll(low, high) for _ in range(width)) for _ in range(height))
 
     return {"signal": rows(3, 4, 0, 3), "kernel": rows(2, 2, -1, 2), "stride": 1}
+
+
+def _full(task: Task) -> bool:
+    """Whether at most one number of the kernel is 0."""
+    return sum(number == 0 for row in task.given["kernel"] for number in row) <= 1
 
 
 def _maps(asked: Asked) -> str:
@@ -208,7 +216,7 @@ ASSIGNMENT = Assignment(
             "calculate",
             (
                 Part("size_a", "output_size", 1, {"stride": 1, "padding": 0}, roll=_row),
-                Part("size_b", "output_size", 1, {"stride": 1}, roll=_row),
+                Part("size_b", "output_size", 1, {"stride": 1}, roll=_row, accept=_changes),
             ),
         ),
         Question(
@@ -309,7 +317,7 @@ ASSIGNMENT = Assignment(
             "predict",
             (
                 Part("map_a", "correlation", 1, roll=_signal, bounds=(-20, 20)),
-                Part("map_b", "correlation", 1, roll=_picture, bounds=(-9, 20)),
+                Part("map_b", "correlation", 1, roll=_picture, bounds=(-9, 20), accept=_full),
             ),
             shown=_maps,
         ),
