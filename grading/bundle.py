@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +15,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from book.wheel import WheelError, build_wheel
 from grading.course import Course
 from grading.errors import GradingError
 from grading.feedback import filled
@@ -33,9 +30,8 @@ MACHINES = (
 )
 #: The one folder in the archive.
 FOLDER = "cnn-exercises"
-#: The time of every file in the archive, and of the library's own: the earliest that a zip can hold.
+#: The time of every file in the archive: the earliest that a zip can hold.
 MOMENT = (1980, 1, 1, 0, 0, 0)
-EPOCH = "315532800"
 
 
 def make(course: Course, out: Path | None = None) -> Path:
@@ -54,7 +50,10 @@ def make(course: Course, out: Path | None = None) -> Path:
         raise GradingError(
             f"{course.show(course.exercises)} holds no notebook; run: python -m grading release"
         )
-    wheel, content = library(course.root)
+    try:
+        wheel, content = build_wheel(course.root)
+    except WheelError as error:
+        raise GradingError(str(error)) from None
     pins = requirements(course.root / "requirements.lock")
     pins.append(f"./{wheel} --hash=sha256:{hashlib.sha256(content).hexdigest()}")
     files = {
@@ -73,24 +72,6 @@ def make(course: Course, out: Path | None = None) -> Path:
             archive.writestr(about, data)
     new.replace(target)
     return target
-
-
-def library(root: Path) -> tuple[str, bytes]:
-    """The file name and the bytes of cnnlib as a wheel, built from the checkout without fetching anything."""
-    with tempfile.TemporaryDirectory(prefix="wheel-") as place:
-        built = subprocess.run(
-            [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place],
-            cwd=root,
-            env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        wheels = list(Path(place).glob("*.whl"))
-        if built.returncode or len(wheels) != 1:
-            said = (built.stderr or built.stdout).strip().splitlines() or ["no word why"]
-            raise GradingError(f"cnnlib could not be built: {said[-1]}")
-        return wheels[0].name, wheels[0].read_bytes()
 
 
 def requirements(lock: Path) -> list[str]:
