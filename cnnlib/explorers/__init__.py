@@ -9,9 +9,10 @@ HTML; a sentence where there is no picture. Without JavaScript the first step st
 Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is −1, output 0.
 """
 
+from cnnlib.explorers.filter_stack import FilterStack
 from cnnlib.explorers.microscope import ConvolutionMicroscope
 from cnnlib.explorers.one_window import OneWindow
 from cnnlib.explorers.receptive_cone import ReceptiveCone
 from cnnlib.explorers.shift_and_pool import ShiftAndPool
 
-__all__ = ["ConvolutionMicroscope", "OneWindow", "ReceptiveCone", "ShiftAndPool"]
+__all__ = ["ConvolutionMicroscope", "FilterStack", "OneWindow", "ReceptiveCone", "ShiftAndPool"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,14 @@ from cnnlib.sizes import as_number
 CELL = 40
 
 
+def drawable(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Numbers that fit into cells."""
+    array = as_array(values, name)
+    for value in array.ravel().tolist():
+        as_number(value, name, -LARGEST, LARGEST)
+    return array.astype(np.float64)
+
+
 def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """One row or one picture of numbers that can be drawn."""
     array = as_array(values, name)
@@ -27,9 +36,7 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
         raise ShapeError(f"{name} has shape {array.shape}; an explorer shows (m,) or (height, width)")
     if array.size == 0:
         raise SizeError(FORM_WORDS["empty"].format(name=name))
-    for value in array.ravel().tolist():
-        as_number(value, name, -LARGEST, LARGEST)
-    return array.astype(np.float64)
+    return drawable(array, name)
 
 
 def cell(i: int, j: int, value: float, kind: str, note: str = "", lost: bool = False) -> str:
@@ -77,6 +84,11 @@ def plain_panel(
     """A drawing whose cells are all of one kind."""
     cells = [cell(i, j, value, kind) for (i, j), value in np.ndenumerate(values)]
     return panel(name, title, values, cells, frame)
+
+
+def short(array: NDArray) -> Any:
+    """Numbers for a script, whole ones without a point."""
+    return (array.astype(int) if (array == np.floor(array)).all() else array).tolist()
 
 
 def plain(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlib.explorers import ConvolutionMicroscope, ReceptiveCone, ShiftAndPool
+from cnnlib.explorers import ConvolutionMicroscope, FilterStack, ReceptiveCone, ShiftAndPool
 from cnnlib.explorers.base import Explorer
 from cnnlib.padding import PAD_MODES
 from cnnlib.receptive_field import Window
@@ -28,6 +28,12 @@ EXAMPLES: dict[str, Explorer] = {
     "shifted row": ShiftAndPool([0, 3, 1, 4, 1, 5, 9, 2], 3, strides=1, shift=1),
     "shifted picture": ShiftAndPool(
         np.arange(36).reshape(6, 6) * 7 % 10, 3, strides=2, padding="same", kind="average", ring=True, place=2
+    ),
+    "stack": FilterStack(
+        np.arange(27).reshape(3, 3, 3) % 4, np.arange(36).reshape(2, 2, 3, 3) % 5 - 2, bias=1
+    ),
+    "groups": FilterStack(
+        np.arange(64).reshape(4, 4, 4) % 5, np.arange(144).reshape(3, 3, 4, 4) % 7 - 3, kind="grouped"
     ),
 }
 #: What is called by its name in code, in every language.
