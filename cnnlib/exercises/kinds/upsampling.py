@@ -686,7 +686,7 @@ add(
     "phase_sums",
     "cut-into-pieces",
     lambda kernel, stride: [float(np.sum(part)) for part in np.array_split(kernel, stride)],
-    "this cuts the kernel into pieces of neighbours. A phase takes every {stride}th weight.",
+    "this cuts the kernel into pieces of neighbours. A phase has the weights that lie {stride} apart.",
     "upsampling",
 )
 add(
@@ -707,7 +707,8 @@ add(
     "phase_sums",
     "summed-the-whole-kernel",
     lambda kernel, stride: [sum(kernel)] * stride,
-    "this adds up the whole kernel for every output. Only every {stride}th weight reaches the same output.",
+    "this adds up the whole kernel for every output. Only weights that lie {stride} apart reach the same "
+    "output.",
     "upsampling",
 )
 
@@ -752,8 +753,7 @@ add(
     "balancing_weight",
     "made-the-steps-equal",
     lambda kernel: kernel[2] + kernel[1] - kernel[0],
-    "{answer} pairs the first weight with the last. At stride 2 the first meets the third, and the second "
-    "the fourth.",
+    "{answer} pairs the first weight with the last. Here the first meets the third, and the second the fourth.",
     "upsampling",
 )
 

@@ -363,7 +363,8 @@ add(
     lambda input_shape, kernel_size, filters: conv_macs(
         (1, *input_shape), kernel_size, filters, padding="same"
     ),
-    "{answer} is what the plain layer costs.",
+    "{answer} is what the plain layer costs. Here every place takes two small steps: one a channel, then "
+    "one a filter.",
     "variants",
 )
 add(
@@ -379,7 +380,7 @@ add(
     "separable_products",
     "left-out-the-mixing",
     lambda input_shape, kernel_size, filters: _depthwise_products(input_shape, kernel_size),
-    "{answer} is the depthwise step alone. The 1×1 step costs more than that.",
+    "{answer} is the depthwise step alone. The 1×1 step that mixes the channels costs something, too.",
     "variants",
 )
 add(
