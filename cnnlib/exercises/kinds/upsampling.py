@@ -753,7 +753,7 @@ add(
     "balancing_weight",
     "made-the-steps-equal",
     lambda kernel: kernel[2] + kernel[1] - kernel[0],
-    "{answer} pairs the first weight with the last. Here the first meets the third, and the second the fourth.",
+    "{answer} pairs the first weight with the last. Here the first meets the third, the second the fourth.",
     "upsampling",
 )
 
