@@ -412,13 +412,18 @@ def _toeplitz(kernel: ArrayLike, size: int, stride: int = 1) -> NDArray:
     return toeplitz_matrix(np.asarray(kernel), size, stride)
 
 
-def _roll_toeplitz(dice: Dice) -> dict[str, Any]:
+def _weights(dice: Dice, count: int) -> tuple[int, ...]:
+    return tuple(dice.pick((-3, -2, -1, 1, 2, 3, 4)) for _ in range(count))
+
+
+def _roll_toeplitz(dice: Dice, small: bool = False) -> dict[str, Any]:
+    """A matrix for stride 2, or a small one, which is for stride 1."""
     width = dice.roll(2, 3)
-    return {
-        "kernel": tuple(dice.pick((-3, -2, -1, 1, 2, 3, 4)) for _ in range(width)),
-        "size": dice.pick((5, 7) if width == 2 else (5, 6, 7)),  # so that the last row would stick out
-        "stride": 2,
-    }
+    kernel = _weights(dice, width)
+    if small:
+        return {"kernel": kernel, "size": dice.roll(4, 5), "stride": 1}
+    size = dice.pick((5, 7) if width == 2 else (5, 6, 7))  # so that one more row would stick out
+    return {"kernel": kernel, "size": size, "stride": 2}
 
 
 def _square(kernel: ArrayLike, size: int, stride: int, *, around: bool) -> NDArray:
@@ -492,8 +497,8 @@ def _full_convolution(signal: ArrayLike, kernel: ArrayLike) -> NDArray:
     return convolve(signal, kernel)
 
 
-def _weights(dice: Dice, count: int) -> tuple[int, ...]:
-    return tuple(dice.pick((-3, -2, -1, 1, 2, 3, 4)) for _ in range(count))
+def _roll_pair(dice: Dice, length: int = 3) -> dict[str, Any]:
+    return {"signal": _weights(dice, length), "kernel": _weights(dice, 2)}
 
 
 add_kind(
@@ -502,7 +507,7 @@ add_kind(
     Array(1),
     "at which places does the mirrored kernel touch the signal at all, and what lies under it there?",
     "one-dimension",
-    lambda dice: {"signal": _weights(dice, 3), "kernel": _weights(dice, 2)},
+    _roll_pair,
 )
 add(
     "full_convolution",

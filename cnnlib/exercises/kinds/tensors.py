@@ -383,15 +383,15 @@ def _rows(dice: Dice, height: int, width: int, low: int, high: int) -> tuple[tup
     return tuple(tuple(dice.roll(low, high) for _ in range(width)) for _ in range(height))
 
 
-def _roll_picture_map(dice: Dice, arrays: bool = False) -> dict[str, Any]:
+def _roll_picture_map(dice: Dice, arrays: bool = False, columns: int = 4) -> dict[str, Any]:
     """Small whole numbers to be worked out by hand, or arrays for a function."""
     if arrays:
-        rows, columns = dice.roll(1, 3), dice.roll(1, 4)
+        height, width = dice.roll(1, 3), dice.roll(1, 4)
         return {
-            "picture": dice.halves((rows + dice.roll(1, 5), columns + dice.roll(2, 6))),
-            "kernel": dice.halves((rows, columns)),
+            "picture": dice.halves((height + dice.roll(1, 5), width + dice.roll(2, 6))),
+            "kernel": dice.halves((height, width)),
         }
-    return {"picture": _rows(dice, 3, 4, 0, 4), "kernel": _rows(dice, 2, 2, -2, 2)}
+    return {"picture": _rows(dice, 3, columns, 0, 4), "kernel": _rows(dice, 2, 2, -2, 2)}
 
 
 def _turned(kernel: ArrayLike) -> NDArray | None:
@@ -623,11 +623,14 @@ def _filter_response(window: ArrayLike, weights: ArrayLike, bias: float) -> floa
     return float(conv(block[None], np.asarray(weights, float)[..., None], bias=[bias]).item())
 
 
-def _roll_window(dice: Dice) -> dict[str, Any]:
-    def block(low: int, high: int) -> tuple[Any, ...]:
-        return tuple(_rows(dice, 2, 3, low, high) for _ in range(2))
+def block(dice: Dice, low: int, high: int) -> tuple[Any, ...]:
+    """Two rows of two pixels, each with three channels."""
+    return tuple(_rows(dice, 2, 3, low, high) for _ in range(2))
 
-    return {"window": block(0, 4), "weights": block(-2, 2), "bias": dice.pick((-3, -2, -1, 1, 2, 3))}
+
+def _roll_window(dice: Dice) -> dict[str, Any]:
+    weights = block(dice, -2, 2)
+    return {"window": block(dice, 0, 4), "weights": weights, "bias": dice.pick((-3, -2, -1, 1, 2, 3))}
 
 
 def _sums(window: ArrayLike, weights: ArrayLike) -> NDArray:

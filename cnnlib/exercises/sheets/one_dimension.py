@@ -75,18 +75,6 @@ def _lopsided(task: Task) -> bool:
     return not any(np.array_equal(kernel[::-1], -kernel) for kernel in kernels)
 
 
-def _weights(dice: Dice, count: int) -> tuple[int, ...]:
-    return tuple(dice.pick((-3, -2, -1, 1, 2, 3, 4)) for _ in range(count))
-
-
-def _small_matrix(dice: Dice) -> dict[str, Any]:
-    return {"kernel": _weights(dice, dice.roll(2, 3)), "size": dice.roll(4, 5)}
-
-
-def _pair(dice: Dice, size: int) -> dict[str, Any]:
-    return {"signal": _weights(dice, size), "kernel": _weights(dice, 2)}
-
-
 def _detector(dice: Dice) -> dict[str, Any]:
     """A kernel whose weights sum to 0 or to 1, or nearly."""
     first, second, total = dice.roll(1, 4), dice.roll(1, 4), dice.pick((0, 0, 1, 1, -1, 2))
@@ -254,8 +242,8 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("matrix_a", "toeplitz", 1, {"stride": 1}, roll=_small_matrix, slips=4),
-                Part("matrix_b", "toeplitz", 1, {"stride": 2}, slips=6),
+                Part("matrix_a", "toeplitz", 1, {"small": True}, slips=4),
+                Part("matrix_b", "toeplitz", 1, slips=6),
             ),
             shown=table("kernel", "size", "stride"),
         ),
@@ -281,8 +269,8 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("mirrored_a", "full_convolution", 1, roll=lambda dice: _pair(dice, 2), slips=3),
-                Part("mirrored_b", "full_convolution", 1, roll=lambda dice: _pair(dice, 3), slips=5),
+                Part("mirrored_a", "full_convolution", 1, {"length": 2}, slips=3),
+                Part("mirrored_b", "full_convolution", 1, slips=5),
             ),
             shown="- `mirrored_a` = [{mirrored_a.signal:list}] ∗ [{mirrored_a.kernel:list}]\n"
             "- `mirrored_b` = [{mirrored_b.signal:list}] ∗ [{mirrored_b.kernel:list}]",

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.kinds.tensors import SCREENS
+from cnnlib.exercises.kinds.tensors import SCREENS, block
 from cnnlib.exercises.misconceptions import mistaken
 from cnnlib.exercises.networks import Conv, model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work, number_text, rows_text
@@ -48,13 +48,6 @@ def _too_dark(dice: Dice) -> dict[str, Any]:
     return {"value": dice.roll(10, 100), "change": -dice.roll(110, 230)}
 
 
-def _picture(dice: Dice, width: int) -> dict[str, Any]:
-    def rows(height: int, width: int, low: int, high: int) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(dice.roll(low, high) for _ in range(width)) for _ in range(height))
-
-    return {"picture": rows(3, width, 0, 4), "kernel": rows(2, 2, -2, 2)}
-
-
 def _factors(dice: Dice) -> Facts:
     column = (dice.roll(1, 3), dice.roll(2, 5), dice.roll(-2, 2))
     row = dice.pick(((-1, 0, 1), (1, 0, -1), (1, 2, 1), (-1, 2, 1), (2, 1, -1), (1, -3, 1)))
@@ -72,15 +65,6 @@ def _filled(dice: Dice) -> dict[str, Any]:
     for axis in dice.pick(((0,), (1, 2), (1,), (2,), (0, 2), (0, 1))):
         window[axis] = film[axis]
     return {"film": film, "window": tuple(window)}
-
-
-def _block(dice: Dice, low: int, high: int) -> Any:
-    """Two rows of two pixels with three channels."""
-    return tuple(tuple(tuple(dice.roll(low, high) for _ in range(3)) for _ in range(2)) for _ in range(2))
-
-
-def _filter(dice: Dice) -> dict[str, Any]:
-    return {"weights": _block(dice, -2, 2), "bias": dice.pick((-3, -2, -1, 1, 2, 3))}
 
 
 def _layer(dice: Dice) -> Facts:
@@ -214,8 +198,8 @@ def _films(asked: Asked) -> str:
 def _window(asked: Asked) -> str:
     named = {"window": asked.window, "filter a": asked.number_a.weights, "filter b": asked.number_b.weights}
     columns = []
-    for name, block in named.items():  # all channels of a block below each other, so that columns line up
-        rows = rows_text(np.moveaxis(np.array(block), -1, 0).reshape(6, 2)).splitlines()
+    for name, numbers in named.items():  # all channels of a block below each other, so that columns line up
+        rows = rows_text(np.moveaxis(np.array(numbers), -1, 0).reshape(6, 2)).splitlines()
         columns.append([f"{text:<14}" for text in (name, *rows)])
     lines = ["".join(texts) for texts in zip(*columns, strict=True)]
     drawn = [f"{'':9}{lines[0]}".rstrip()]
@@ -347,8 +331,8 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("map_a", "picture_map", 1, roll=lambda dice: _picture(dice, 3), bounds=(-15, 20)),
-                Part("map_b", "picture_map", 1, roll=lambda dice: _picture(dice, 4), bounds=(-15, 20)),
+                Part("map_a", "picture_map", 1, {"columns": 3}, bounds=(-15, 20)),
+                Part("map_b", "picture_map", 1, bounds=(-15, 20)),
             ),
             shown=_pictures,
         ),
@@ -390,10 +374,10 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             tuple(
-                Part(name, "filter_response", 1, _of("window"), roll=_filter, bounds=(-30, 30))
+                Part(name, "filter_response", 1, _of("window"), bounds=(-30, 30))
                 for name in ("number_a", "number_b")
             ),
-            facts=lambda dice: {"window": _block(dice, 0, 4)},
+            facts=lambda dice: {"window": block(dice, 0, 4)},
             shown=_window,
         ),
         Question(
