@@ -216,7 +216,7 @@ def test_what_is_no_answer_gets_fewer_marks_and_is_told_so(part, monkeypatch):
     for answer, key in wrong:
         result = part.run({part.name: answer}, monkeypatch)
         assert result.points < part.points, f"{answer!r}: {result.told}"
-        if key not in (None, WRONG_VALUE):
+        if key not in (None, WRONG_VALUE) and check(part.task(), answer).state != "slip":
             assert re.search(f"{part.name}: .*{pattern(SAY[key])}", result.told), f"{answer!r}: {result.told}"
         if key not in ("unknown", "unknown-array", WRONG_VALUE):
             assert result.visible, f"Validate is content with {part.name} = {answer!r}"
