@@ -302,7 +302,7 @@ DISGUISED = {
     "model": [
         (  # as many weights as a square kernel
             variant(3, "layers.Conv2D(third.filters, (third.kernel_size**2, 1), padding='same')"),
-            "not the weights of a plain convolution",
+            "its weights have other shapes",
             2,
         ),
     ],
