@@ -37,12 +37,13 @@ from cnnlib.receptive_field import (
     layers_needed,
     receptive_field,
 )
-from cnnlib.sizes import output_size
+from cnnlib.sizes import output_size, remembered
 
 CHAPTER = "receptive-field"
 Layers = Sequence[Any]
 
 
+@remembered  # asked for by one mistake after the other
 def _field(layers: Layers) -> ReceptiveField:
     return receptive_field([Window(*layer) for layer in layers])
 
@@ -265,42 +266,68 @@ def _movement(operator: str) -> int:
     return EQUIVARIANT if along else NEITHER
 
 
+def _movements(operators: Sequence[str]) -> NDArray:
+    """1, 2 or 3 for each map: equivariant, invariant, neither."""
+    return np.array([_movement(operator) for operator in operators])
+
+
+def _roll_movements(dice: Dice, count: int = 3) -> dict[str, Any]:
+    free = list(MAPS)
+    return {"operators": tuple(free.pop(dice.roll(0, len(free) - 1)) for _ in range(count))}
+
+
 add_kind(
-    "movement",
-    _movement,
-    Number(),
+    "movements",
+    _movements,
+    Array(1),
     "take a short row, move it by one place, and compare: what comes out before, and what after?",
     CHAPTER,
-    lambda dice: {"operator": dice.pick(tuple(MAPS))},
-    labels={"operator": "map"},
+    _roll_movements,
+    labels={"operators": "maps"},
 )
-for _name, _answer, _message in (
-    (
-        "says-it-moves-along",
-        EQUIVARIANT,
-        "{answer} says that the output moves with the input. Move a short row by one place: is every number "
-        "that came out found again, one place further on?",
-    ),
-    (
-        "says-it-stays",
-        INVARIANT,
-        "{answer} says that the output stays just as it is. Move a short row by one place: does nothing "
-        "change, wherever the numbers stand?",
-    ),
-    (
-        "says-neither",
-        NEITHER,
-        "{answer} says neither. Does the rule know at which place of the ring it stands, or does it treat "
-        "all places alike?",
-    ),
-):
-    add(
-        "movement",
-        _name,
-        lambda operator, answer=_answer: None if _movement(operator) == answer else answer,
-        _message,
-        CHAPTER,
-    )
+
+
+def _confused(swap: dict[int, int]) -> Callable[..., Any]:
+    """Some answers taken for others; None where none of these maps is among them."""
+
+    def wrong(operators: Sequence[str]) -> NDArray | None:
+        right = _movements(operators)
+        told = np.array([swap.get(int(one), one) for one in right])
+        return None if np.array_equal(told, right) else told
+
+    return wrong
+
+
+add(
+    "movements",
+    "the-two-words-exchanged",
+    _confused({EQUIVARIANT: INVARIANT, INVARIANT: EQUIVARIANT}),
+    "this exchanges the words. Equivariant: the output moves with the input. Invariant: it stays as it is.",
+    CHAPTER,
+)
+add(
+    "movements",
+    "never-neither",
+    _confused({NEITHER: EQUIVARIANT}),
+    "this lets a map move along whose rule knows where it stands. Move a row by one place: does each number "
+    "that came out come again, one place further on?",
+    CHAPTER,
+)
+add(
+    "movements",
+    "order-of-places",
+    _confused({INVARIANT: NEITHER}),
+    "this calls a map “neither” whose output does not care in which order the places are visited. What "
+    "becomes of it when the row moves?",
+    CHAPTER,
+)
+add(
+    "movements",
+    "only-plain-convolution-moves-along",
+    _confused({EQUIVARIANT: NEITHER}),
+    "this calls a map “neither” that treats all places alike. Equivariance asks no more than that.",
+    CHAPTER,
+)
 
 
 def _inside_outputs(size: int, kernel_sizes: Sequence[int]) -> int:
@@ -360,12 +387,13 @@ def _receptive_size(layers: Layers) -> int | None:
     return _field(layers).size
 
 
-def _roll_stack(dice: Dice, depth: int | None = None, pooling: bool = True) -> dict[str, Any]:
+def _roll_stack(dice: Dice, depth: int | None = None, strided: bool = True) -> dict[str, Any]:
     """Convolutions with a pooling or a strided layer here and there; the last layer is a convolution."""
     layers: list[tuple[int, int]] = []
     for _ in range((depth or dice.roll(4, 5)) - 1):
-        pool = pooling and layers and layers[-1] != (2, 2) and dice.roll(1, 2) == 1
-        layers.append((2, 2) if pool else (dice.pick((3, 3, 5, 7)), dice.pick((1, 1, 2))))
+        pool = strided and layers and layers[-1] != (2, 2) and dice.roll(1, 2) == 1
+        stride = dice.pick((1, 1, 2)) if strided else 1
+        layers.append((2, 2) if pool else (dice.pick((3, 3, 5, 7)), stride))
     return {"layers": (*layers, (dice.pick((3, 5)), 1))}
 
 
@@ -543,6 +571,7 @@ add(
 )
 
 
+@remembered
 def _layers_needed(size: int, kernel_size: int) -> int:
     return layers_needed(size, kernel_size)
 
@@ -604,12 +633,15 @@ def _pixel_range(layers: Layers, output: int) -> NDArray:
     return np.array([first, first + (field.size or 0) - 1])
 
 
-def _roll_padded_stack(dice: Dice, depth: int | None = None) -> dict[str, Any]:
-    layers = [(dice.pick((3, 5)), dice.roll(1, 2), dice.roll(1, 2))]
+def _roll_padded_stack(
+    dice: Dice, depth: int | None = None, padded: bool = True, least: int = 0
+) -> dict[str, Any]:
+    """``least``: the first output that may be asked for; the very first ones see the padding."""
+    layers = [(dice.pick((3, 5)), dice.roll(1, 2), dice.roll(1, 2) if padded else 0)]
     for _ in range((depth or dice.roll(2, 3)) - 1):
         kernel = dice.pick((3, 3, 5))
-        layers.append((kernel, dice.roll(1, 2), dice.roll(0, kernel // 2)))
-    return {"layers": tuple(layers), "output": dice.roll(2, 9)}
+        layers.append((kernel, dice.roll(1, 2), dice.roll(0, kernel // 2) if padded else 0))
+    return {"layers": tuple(layers), "output": dice.roll(least, 8)}
 
 
 add_kind(
@@ -681,6 +713,18 @@ add(
 )
 
 
+add(
+    "pixel_range",
+    "cut-off-at-the-picture",
+    lambda layers, output: (
+        np.maximum(_pixel_range(layers, output), 0) if any(padding for _, _, padding in layers) else None
+    ),
+    "{answer} cuts the view off where the picture begins. Padding counts here: pixels below 0 belong to it.",
+    CHAPTER,
+    over_many=True,
+)
+
+
 def _pixels_read(layers: Layers, output: int, size: int) -> NDArray:
     """The pixels, in order, that one output is computed from, out of a row of ``size``."""
     return np.array(inputs_seen([Window(*layer) for layer in layers], output, size), np.float64)
@@ -746,6 +790,13 @@ def _read_slip(**slip: Any) -> Callable[..., Any]:
     return wrong
 
 
+def _hidden_padding_read(layers: Layers, output: int, size: int) -> NDArray | None:
+    """What shows at the border alone, and there not always."""
+    if not any(padding for _, _, padding, _ in layers[1:]):
+        return None
+    return np.array(_read_otherwise(layers, output, size, clip="at the end"), np.float64)
+
+
 def _without_holes(layers: Layers, output: int, size: int) -> NDArray | None:
     read = _pixels_read(layers, output, size)
     stretch = np.arange(read[0], read[-1] + 1)
@@ -760,7 +811,7 @@ for _name, _wrong, _message in (
     ),
     (
         "hidden-padding-read",
-        _read_slip(clip="at the end"),
+        _hidden_padding_read,
         "Padding was left out at the picture alone. The layers between have padding of their own, through "
         "which nothing is seen.",
     ),
@@ -787,19 +838,24 @@ for _name, _wrong, _message in (
         "Some pixels are told more than once. Many paths lead to one pixel.",
     ),
 ):
-    add("pixels_read", _name, _wrong, _message, CHAPTER)
+    add("pixels_read", _name, _wrong, _message, CHAPTER, over_many=_wrong is _hidden_padding_read)
 
 # --- How much it uses ---------------------------------------------------------------------------------
 
 
 def _paths(layers: Layers) -> NDArray:
     """How many paths lead from one output to each of the inputs that it sees."""
+    return np.array(_path_counts(layers))
+
+
+@remembered
+def _path_counts(layers: Layers) -> tuple[float, ...]:
     counts: NDArray = np.ones(1)
     for kernel, stride in reversed(layers):
         spread = np.zeros((len(counts) - 1) * stride + 1)
         spread[::stride] = counts
         counts = convolve(spread, np.ones(kernel))
-    return counts
+    return tuple(counts.tolist())
 
 
 def _roll_paths(dice: Dice) -> dict[str, Any]:
@@ -824,7 +880,7 @@ for _name, _wrong, _message in (
     ),
     (
         "strides-ignored",
-        lambda layers: _paths([(kernel, 1) for kernel, _ in layers]),
+        lambda layers: _paths(tuple((kernel, 1) for kernel, _ in layers)),
         "this leaves the stride out: above a stride of S, neighbouring units begin S inputs apart.",
     ),
     (
