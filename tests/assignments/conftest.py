@@ -165,6 +165,10 @@ class Notebook:
         sources = [self.cell(task_id).source, *(s for name in names for s in self.bank.right.get(name, ()))]
         return any(re.search(r"\bkeras\b", source) for source in sources)
 
+    def trains(self, task_id: str) -> bool:
+        """Whether the model answer trains a network, which takes its time."""
+        return ".fit(" in self.cell(task_id).source
+
     def start(self, student: str) -> dict[str, Any]:
         """The names of a notebook in which the first cells have been run by a student."""
         namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -301,7 +305,8 @@ def _parameters(pieces: Iterator[Piece]) -> list[Any]:
         pytest.param(
             piece,
             id=f"{piece.notebook.assignment.order:02}-{piece.id}" + (f"-{piece.name}" if piece.part else ""),
-            marks=[pytest.mark.keras] if piece.notebook.needs_keras(piece.id) else [],
+            marks=[pytest.mark.keras] * piece.notebook.needs_keras(piece.id)
+            + [pytest.mark.slow] * piece.notebook.trains(piece.id),
         )
         for piece in pieces
     ]
