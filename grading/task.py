@@ -149,8 +149,8 @@ class Result:
         )
 
 
-#: So many classmates are told to tests at most: for each of them a wrong answer's question is drawn.
-MOST_STUDENTS = 300
+#: So many classmates are told to tests at most: for each of them a question answered wrongly is drawn.
+MOST_STUDENTS = 120
 
 
 def setup(course: Course, assignment: str, book: Gradebook, *, trusted: bool = True) -> Setup:

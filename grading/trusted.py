@@ -207,9 +207,7 @@ class Examiner(Bounded):
 
     async def learn(self, source: str) -> None:
         """Run one of the course's own cells; what it defines is nobody's to replace."""
-        await _silently(self, _remote("watch"))
-        await _silently(self, source)
-        await _silently(self, _remote("trust"))
+        await _silently(self, _remote("learn", source))
 
     async def test(self, cell: NotebookNode, index: int) -> bool:
         """Run a test, and tell whether the examiner is fit for the next.

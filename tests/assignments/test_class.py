@@ -20,9 +20,11 @@ from grading.course import Course
 from grading.rehearsal import Rehearsal, Work
 
 CLASS = Path(__file__).parents[1] / "class"
-REHEARSAL = Rehearsal.read(CLASS, Course.load(CLASS.parents[1]))
-WORKS = {f"{work.student}:{work.assignment}": work for work in REHEARSAL.works}
-BY_HAND = {f"{work.student}:{work.assignment}" for work in Rehearsal.read(CLASS).works}
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Rehearsal:
+    return Rehearsal.read(CLASS, Course.load(CLASS.parents[1]))
 
 
 def graded(notebook: Any, work: Work, monkeypatch: Any, *, keras: bool) -> dict[str, float]:
@@ -44,53 +46,60 @@ def graded(notebook: Any, work: Work, monkeypatch: Any, *, keras: bool) -> dict[
     return marks
 
 
-def test_the_class_is_as_varied_as_a_class():
-    assert len(REHEARSAL.students) == 30
-    assert len(REHEARSAL.works) <= 100
-    per_assignment = Counter(work.assignment for work in REHEARSAL.works)
-    assert per_assignment.keys() == REHEARSAL.due.keys()
+def works(rehearsal: Rehearsal, notebook: Any) -> list[Work]:
+    return [work for work in rehearsal.works if work.assignment == notebook.name]
+
+
+def test_the_class_is_as_varied_as_a_class(rehearsal):
+    assert len(rehearsal.students) == 30
+    assert len(rehearsal.works) <= 100
+    per_assignment = Counter(work.assignment for work in rehearsal.works)
+    assert per_assignment.keys() == rehearsal.due.keys()
     assert min(per_assignment.values()) >= len(made_up.PROFILES)
-    assert len(REHEARSAL.students) > per_assignment["03-sizes-and-counts"]
-    totals = {sum(WORKS[name].marks.values()) for name in BY_HAND}
+    assert len(rehearsal.students) > max(per_assignment.values())
+    assert {work.student for work in rehearsal.works} >= {student.id for student in made(rehearsal)}
+    totals = {sum(work.marks.values()) for work in Rehearsal.read(CLASS).works}
     assert min(totals) == 0
     assert max(totals) == 36
     assert len(totals) >= 10
-    with_keras = [name for name, work in WORKS.items() if "keras" in str(work.cells)]
-    assert 0.1 < len(with_keras) / len(WORKS) < 0.7
+    with_keras = [work for work in rehearsal.works if "keras" in str(work.cells)]
+    assert 0.1 < len(with_keras) / len(rehearsal.works) < 0.7
 
 
-@pytest.mark.parametrize("name", WORKS)
-def test_a_student_s_work_is_whole(notebooks, name):
-    work = WORKS[name]
-    notebook = notebooks[work.assignment]
+def made(rehearsal: Rehearsal) -> list[Any]:
+    return list(rehearsal.students[len(Rehearsal.read(CLASS).students) :])
+
+
+def test_students_work_is_whole(rehearsal, notebook):
     by_hand = {question.id for question in notebook.assignment.questions if question.by_hand}
-    assert set(work.marks) == {f"{task_id}-check" for task_id in notebook.graded} | by_hand
-    assert work.about.endswith(".")
-    for task_id, points in notebook.graded.items():
-        assert 0 <= work.marks[f"{task_id}-check"] <= points
-        if task_id not in work.cells:
-            assert work.marks[f"{task_id}-check"] == 0
-    assert set(work.manual) <= set(work.cells)
+    for work in works(rehearsal, notebook):
+        assert set(work.marks) == {f"{task_id}-check" for task_id in notebook.graded} | by_hand
+        assert work.about.endswith(".")
+        for task_id, points in notebook.graded.items():
+            assert 0 <= work.marks[f"{task_id}-check"] <= points
+            if task_id not in work.cells:
+                assert work.marks[f"{task_id}-check"] == 0
+        assert set(work.manual) <= set(work.cells)
 
 
-@pytest.mark.parametrize("name", WORKS)
-def test_known_marks_are_what_the_test_cells_give(notebooks, name, monkeypatch, capsys):
-    work = WORKS[name]
-    for task_id, points in graded(notebooks[work.assignment], work, monkeypatch, keras=False).items():
-        assert points == work.marks[f"{task_id}-check"], task_id
+def test_known_marks_are_what_the_test_cells_give(rehearsal, notebook, monkeypatch, capsys):
+    for work in works(rehearsal, notebook):
+        for task_id, points in graded(notebook, work, monkeypatch, keras=False).items():
+            assert points == work.marks[f"{task_id}-check"], (work.student, task_id)
 
 
 @pytest.mark.keras
-def test_known_marks_of_models_are_what_the_test_cells_give(notebooks, monkeypatch, capsys):
-    for name, work in WORKS.items():
-        for task_id, points in graded(notebooks[work.assignment], work, monkeypatch, keras=True).items():
-            assert points == work.marks[f"{task_id}-check"], (name, task_id)
+def test_known_marks_of_models_are_what_the_test_cells_give(rehearsal, notebook, monkeypatch, capsys):
+    for work in works(rehearsal, notebook):
+        for task_id, points in graded(notebook, work, monkeypatch, keras=True).items():
+            assert points == work.marks[f"{task_id}-check"], (work.student, task_id)
 
 
-def test_who_copies_is_told(notebooks, monkeypatch, capsys):
+def test_who_copies_is_told(rehearsal, notebooks, monkeypatch, capsys):
     """The numbers of the one before, handed in as one's own."""
-    work = next(work for work in REHEARSAL.works if work.about.startswith("Copied"))
-    ids = tuple(each.student for each in REHEARSAL.works if each.assignment == work.assignment)
-    monkeypatch.setattr(sheet, "class_ids", lambda: ids)
-    graded(notebooks[work.assignment], work, monkeypatch, keras=False)
-    assert "another student's numbers" in " ".join(capsys.readouterr().out.split())
+    for work in rehearsal.works:
+        if work.about.startswith("Copied"):
+            ids = tuple(each.student for each in rehearsal.works if each.assignment == work.assignment)
+            monkeypatch.setattr(sheet, "class_ids", lambda ids=ids: ids)
+            graded(notebooks[work.assignment], work, monkeypatch, keras=False)
+            assert "another student's numbers" in " ".join(capsys.readouterr().out.split())

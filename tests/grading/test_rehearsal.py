@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import struct
-import tomllib
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,70 +15,88 @@ from bs4 import BeautifulSoup
 from grading import gradebook, report, run
 from grading.course import Course
 from grading.errors import GradingError
-from grading.rehearsal import Rehearsal, rehearse
+from grading.rehearsal import Rehearsal, Work, rehearse
 
 pytestmark = [pytest.mark.grading, pytest.mark.slow, pytest.mark.xdist_group("rehearsal")]
 
 CLASS = Path(__file__).parents[1] / "class"
-STUDENTS = {
-    file.stem: tomllib.loads(file.read_text(encoding="utf-8"))
-    for file in sorted((CLASS / "students").glob("*.toml"))
-}
-SUBMITTED = sorted(name for name, student in STUDENTS.items() if "submitted" in student)
 
 
 @pytest.fixture(scope="module")
-def table(rehearsed: Course) -> gradebook.Table:
-    (found,) = run.tables(rehearsed)
-    return found
+def rehearsal(rehearsed: Course) -> Rehearsal:
+    return Rehearsal.read(CLASS, rehearsed)
 
 
 @pytest.fixture(scope="module")
-def rows(table: gradebook.Table) -> dict[str, gradebook.Row]:
-    return {row.student: row for row in table.rows}
+def tables(rehearsed: Course) -> dict[str, gradebook.Table]:
+    return {table.assignment: table for table in run.tables(rehearsed)}
 
 
-def expected(name: str) -> float:
-    """A student's total by the documented rule, computed from the student's file alone."""
-    student = STUDENTS[name]
-    score = sum((student["marks"] | student.get("manual", {})).values())
-    due = tomllib.loads((CLASS / "class.toml").read_text(encoding="utf-8"))["due"]
-    late = (student["submitted"] - due).total_seconds()
+@pytest.fixture(scope="module")
+def rows(tables: dict[str, gradebook.Table]) -> dict[tuple[str, str], gradebook.Row]:
+    """A row for each student and assignment."""
+    return {(row.student, name): row for name, table in tables.items() for row in table.rows}
+
+
+@pytest.fixture(scope="module")
+def works(rehearsal: Rehearsal) -> dict[tuple[str, str], Work]:
+    """What was handed in, by student and assignment."""
+    return {(work.student, work.assignment): work for work in rehearsal.works}
+
+
+def expected(work: Work, due: datetime) -> float:
+    """A total by the documented rule, computed from what was handed in alone."""
+    score = sum((dict(work.marks) | dict(work.manual)).values())
+    late = (work.submitted - due).total_seconds()
     days = math.ceil(late / 86400) if late > 15 * 60 else 0
     return score - round(score * min(10 * days, 50) / 100, 2)
 
 
-def test_the_class_is_what_it_should_be() -> None:
-    assert len(SUBMITTED) >= 12
-    assert len(STUDENTS) > len(SUBMITTED)
-    assert len({student["about"] for student in STUDENTS.values()}) == len(STUDENTS)
+def test_the_class_is_what_it_should_be(rehearsal, rehearsed: Course) -> None:
+    assert rehearsal.assignments == tuple(rehearsed.assignments())
+    assert len(rehearsal.students) == 30
+    by_hand = Rehearsal.read(CLASS)
+    assert len(by_hand.works) >= 12
+    assert len(by_hand.students) > len(by_hand.works)
+    assert len({work.about for work in by_hand.works}) == len(by_hand.works)
 
 
-@pytest.mark.parametrize("name", SUBMITTED)
-def test_marks_by_question(rows, name: str) -> None:
-    got = {question: mark.automatic or 0 for question, mark in rows[name].marks.items()}
-    assert got == STUDENTS[name]["marks"]
+def test_marks_by_question(rows, works) -> None:
+    for key, work in works.items():
+        got = {question: mark.automatic or 0 for question, mark in rows[key].marks.items()}
+        assert got == work.marks, key
 
 
-@pytest.mark.parametrize("name", SUBMITTED)
-def test_totals_with_points_by_hand_and_lateness(rows, name: str) -> None:
-    assert rows[name].total == pytest.approx(expected(name), abs=0.005)
-    given = {question: mark.manual for question, mark in rows[name].marks.items() if mark.manual is not None}
-    assert given == STUDENTS[name].get("manual", {})
+def test_totals_with_points_by_hand_and_lateness(rows, works, rehearsal) -> None:
+    for key, work in works.items():
+        assert rows[key].total == pytest.approx(expected(work, rehearsal.due[work.assignment]), abs=0.005)
+        marks = rows[key].marks.items()
+        given = {question: mark.manual for question, mark in marks if mark.manual is not None}
+        assert given == work.manual, key
 
 
-@pytest.mark.parametrize("name", SUBMITTED)
-def test_names_and_times(rows, name: str) -> None:
-    student = STUDENTS[name]
-    assert (rows[name].first_name, rows[name].last_name) == (student["first_name"], student["last_name"])
-    assert rows[name].submitted == student["submitted"].replace(tzinfo=None)
+def test_names_and_times(rows, works, rehearsal) -> None:
+    for student in rehearsal.students:
+        for name in rehearsal.assignments:
+            row = rows[student.id, name]
+            assert (row.first_name, row.last_name) == (student.first_name, student.last_name)
+    for key, work in works.items():
+        assert rows[key].submitted == work.submitted
 
 
-def test_who_handed_in_nothing_is_there(rows) -> None:
-    assert {
-        name for name, row in rows.items() if row.status == "not submitted"
-    } == STUDENTS.keys() - SUBMITTED
-    assert rows.keys() == STUDENTS.keys()
+def test_who_handed_in_nothing_is_there(rows, works, rehearsal) -> None:
+    assert {key for key, row in rows.items() if row.status == "not submitted"} == rows.keys() - works.keys()
+    assert rows.keys() == {(s.id, name) for s in rehearsal.students for name in rehearsal.assignments}
+
+
+def test_who_copied_is_told(rehearsed: Course, works) -> None:
+    """By their classmates' ids, which the tests know; nobody's name is told."""
+    for (student, name), work in works.items():
+        if not work.about.startswith("Copied"):
+            continue
+        (page,) = (rehearsed.feedback / student / name).glob("*.html")
+        text = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").text
+        assert "another student's numbers" in " ".join(text.split()).replace("’", "'")
 
 
 def test_some_are_late_and_pay_for_it(rows) -> None:
@@ -88,78 +106,79 @@ def test_some_are_late_and_pay_for_it(rows) -> None:
     assert all(row.penalty == 0 for row in rows.values() if not row.seconds_late)
 
 
-def test_what_is_not_marked_waits(rows) -> None:
-    for name in SUBMITTED:
-        by_hand = [q for q, mark in rows[name].marks.items() if mark.automatic is None]
-        assert rows[name].waiting == [q for q in by_hand if q not in STUDENTS[name].get("manual", {})]
+def test_what_is_not_marked_waits(rows, works) -> None:
+    for key, work in works.items():
+        by_hand = [q for q, mark in rows[key].marks.items() if mark.automatic is None]
+        assert rows[key].waiting == [q for q in by_hand if q not in work.manual]
 
 
-def test_the_csv_says_the_same(rehearsed: Course, table: gradebook.Table, rows) -> None:
-    text = (rehearsed.folder / "marks" / f"{table.assignment}.csv").read_bytes().decode("utf-8-sig")
-    lines = {line["student"]: line for line in csv.DictReader(io.StringIO(text))}
-    assert lines.keys() == STUDENTS.keys()
-    for name, row in rows.items():
-        assert float(lines[name]["total"]) == pytest.approx(row.total, abs=0.005)
-        assert lines[name]["last name"] == STUDENTS[name]["last_name"]
-        for question in table.questions:
-            field = lines[name][f"{question.name} [{question.points:g}]"]
-            assert field == (f"{row.marks[question.name].score:g}" if name in SUBMITTED else "")
+def test_the_csv_says_the_same(rehearsed: Course, tables, works, rehearsal) -> None:
+    for name, table in tables.items():
+        text = (rehearsed.folder / "marks" / f"{name}.csv").read_bytes().decode("utf-8-sig")
+        lines = {line["student"]: line for line in csv.DictReader(io.StringIO(text))}
+        assert lines.keys() == {student.id for student in rehearsal.students}
+        for row in table.rows:
+            line = lines[row.student]
+            assert float(line["total"]) == pytest.approx(row.total, abs=0.005)
+            assert line["last name"] == row.last_name
+            for question in table.questions:
+                there = (row.student, name) in works
+                wanted = f"{row.marks[question.name].score:g}" if there else ""
+                assert line[f"{question.name} [{question.points:g}]"] == wanted
 
 
-@pytest.mark.parametrize("name", SUBMITTED)
-def test_each_has_a_feedback_page(rehearsed: Course, table: gradebook.Table, rows, name: str) -> None:
-    (page,) = (rehearsed.feedback / name / table.assignment).glob("*.html")
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-    student = STUDENTS[name]
-    assert f"{student['first_name']} {student['last_name']}" in soup.find("header").text
-    assert f"{rows[name].total:.2f}".rstrip("0").rstrip(".") in soup.find(class_="score").text
-    shown = [line.find_all("td")[1].text for line in soup.find("tbody").find_all("tr")]
-    assert shown == [f"{rows[name].marks[q.name].score:g} / {q.points:g}" for q in table.questions]
-    targets = {element["id"] for element in soup.find_all(id=True)}
-    links = [a["href"] for a in soup.find_all("a", href=True) if a["href"].startswith("#")]
-    assert len(links) >= len(table.questions)
-    assert {link[1:] for link in links} <= targets
-
-
-def test_wrong_answers_are_explained_on_the_page(rehearsed: Course, table: gradebook.Table, rows) -> None:
-    """Wherever points were lost on a check, the page says something about it."""
-    for name in SUBMITTED:
-        (page,) = (rehearsed.feedback / name / table.assignment).glob("*.html")
+def test_each_has_a_feedback_page(rehearsed: Course, tables, rows, works) -> None:
+    for (student, name), row in ((key, rows[key]) for key in works):
+        (page,) = (rehearsed.feedback / student / name).glob("*.html")
         soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for question in table.questions:
-            if not question.by_hand and rows[name].marks[question.name].score < question.points:
-                assert soup.find(id=question.name).find(class_="output"), (name, question.name)
+        assert f"{row.first_name} {row.last_name}" in soup.find("header").text
+        assert f"{row.total:.2f}".rstrip("0").rstrip(".") in soup.find(class_="score").text
+        shown = [line.find_all("td")[1].text for line in soup.find("tbody").find_all("tr")]
+        questions = tables[name].questions
+        assert shown == [f"{row.marks[q.name].score:g} / {q.points:g}" for q in questions]
+        targets = {element["id"] for element in soup.find_all(id=True)}
+        links = [a["href"] for a in soup.find_all("a", href=True) if a["href"].startswith("#")]
+        assert len(links) >= len(questions)
+        assert {link[1:] for link in links} <= targets
+        for question in questions:  # wherever points were lost on a check, the page says something about it
+            if not question.by_hand and row.marks[question.name].score < question.points:
+                assert soup.find(id=question.name).find(class_="output"), (student, name, question.name)
 
 
-def test_the_report(rehearsed: Course, table: gradebook.Table, rows) -> None:
-    summary = report.summarise(table)
-    totals = [100 * rows[name].total / table.points for name in SUBMITTED]
-    assert sorted(summary.percentages) == pytest.approx(sorted(totals))
-    by_tenths = [0] * 10
-    for total in totals:
-        by_tenths[min(int(total // 10), 9)] += 1
-    assert list(summary.counts) == by_tenths
-    for difficulty in summary.difficulties:
-        marks = [rows[name].marks[difficulty.question.name] for name in SUBMITTED]
-        marked = [mark.score / difficulty.question.points for mark in marks if not mark.waiting]
-        assert difficulty.share == pytest.approx(sum(marked) / len(marked))
-        assert difficulty.full + difficulty.part + difficulty.none + difficulty.waiting == len(SUBMITTED)
-    assert {row.student for row in summary.missing} == STUDENTS.keys() - SUBMITTED
-
-    picture = (rehearsed.folder / "report" / f"{table.assignment}.png").read_bytes()
-    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
-    assert picture.endswith(b"IEND\xaeB`\x82")
-    width, height = struct.unpack(">II", picture[16:24])
-    assert min(width, height) > 700
+def test_the_report(rehearsed: Course, tables, rows, works, rehearsal) -> None:
     page = BeautifulSoup(
         (rehearsed.folder / "report" / "index.html").read_text(encoding="utf-8"), "html.parser"
     )
-    assert page.find("img")["src"].startswith("data:image/svg+xml;base64,")
-    assert ", ".join(map(str, by_tenths)) in page.find("img")["alt"]
-    assert len(page.find("tbody").find_all("tr")) == len(table.questions)
+    pictures = [image for image in page.find_all("img") if image["src"].startswith("data:image/svg+xml")]
+    for name, table in tables.items():
+        summary = report.summarise(table)
+        there = [key for key in works if key[1] == name]
+        totals = [100 * rows[key].total / table.points for key in there]
+        assert sorted(summary.percentages) == pytest.approx(sorted(totals))
+        by_tenths = [0] * 10
+        for total in totals:
+            by_tenths[min(int(total // 10), 9)] += 1
+        assert list(summary.counts) == by_tenths
+        for difficulty in summary.difficulties:
+            marks = [rows[key].marks[difficulty.question.name] for key in there]
+            marked = [mark.score / difficulty.question.points for mark in marks if not mark.waiting]
+            if marked:
+                assert difficulty.share == pytest.approx(sum(marked) / len(marked))
+            counted = difficulty.full + difficulty.part + difficulty.none + difficulty.waiting
+            assert counted == len(there)
+        missing = {student.id for student in rehearsal.students} - {student for student, _ in there}
+        assert {row.student for row in summary.missing} == missing
+
+        picture = (rehearsed.folder / "report" / f"{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+        assert picture.endswith(b"IEND\xaeB`\x82")
+        width, height = struct.unpack(">II", picture[16:24])
+        assert min(width, height) > 700
+        assert any(", ".join(map(str, by_tenths)) in image["alt"] for image in pictures)
 
 
-def test_the_picture_draws_the_counts(table: gradebook.Table) -> None:
+def test_the_picture_draws_the_counts(tables) -> None:
+    table = tables["03-sizes-and-counts"]
     summary = report.summarise(table)
     above, below = report.draw(summary).axes
     assert [int(bar.get_height()) for bar in above.patches] == list(summary.counts)
@@ -169,17 +188,17 @@ def test_the_picture_draws_the_counts(table: gradebook.Table) -> None:
     assert len(below.get_yticklabels()) == len(table.questions)
 
 
-def test_regrading_one_student_changes_nothing(rehearsed: Course, table: gradebook.Table, rows) -> None:
+def test_regrading_one_student_changes_nothing(rehearsed: Course, works, rows) -> None:
     """One with points by hand, and no Keras model to wait for if there is one."""
-    marked = [name for name in SUBMITTED if STUDENTS[name].get("manual")]
-    name = min(marked, key=lambda name: "keras" in str(STUDENTS[name].get("cells")))
-    graded = next((rehearsed.autograded / name / table.assignment).glob("*.ipynb"))
+    marked = [key for key, work in works.items() if work.manual]
+    name, assignment = min(marked, key=lambda key: "keras" in str(works[key].cells))
+    graded = next((rehearsed.autograded / name / assignment).glob("*.ipynb"))
     before = graded.read_bytes()
-    rehearsed.stamp(table.assignment, name).unlink()
-    assert run.autograde(rehearsed, table.assignment, [name]).graded.keys() == {name}
+    rehearsed.stamp(assignment, name).unlink()
+    assert run.autograde(rehearsed, assignment, [name]).graded.keys() == {name}
     assert graded.read_bytes() == before
-    (after,) = run.tables(rehearsed)
-    assert next(row for row in after.rows if row.student == name) == rows[name]
+    (after,) = run.tables(rehearsed, [assignment])
+    assert next(row for row in after.rows if row.student == name) == rows[name, assignment]
 
 
 @pytest.mark.parametrize(
