@@ -130,7 +130,7 @@ class Explorer:
 
     def _label(self) -> str:
         """What the whole is called by a screen reader."""
-        return self.words["title"]
+        return self.words["label_title"]
 
     def _figure(self) -> Any:
         """The Matplotlib figure of the first step."""
@@ -148,7 +148,7 @@ class Explorer:
         identity = self._identity(content)
         files = ("base", *self.parts, self.script)
         said = set(re.findall(r"\w+", "".join(source(f"{name}.js") for name in files)))
-        # A script may say "sum_" + kind.
+        # A script may say "sum_" + kind; it never says what is called label_….
         words = {k: text for k, text in self.words.items() if k in said or k[: k.rfind("_") + 1] in said}
         data = {"id": identity, "words": words, **self._state()}
         return (
@@ -190,7 +190,7 @@ def field(name: str, label: str, value: str, kind: str = "text", **attributes: A
         if kind == "textarea"
         else f'<input type="{kind}" {common} value="{text}">'
     )
-    return f'<label class="cx-{kind}" data-f="{name}"><span>{html.escape(label)}</span> {control}</label>'
+    return f'<label class="cx-{kind}"><span>{html.escape(label)}</span> {control}</label>'
 
 
 def choice(name: str, label: str, options: Mapping[str, str], chosen: str) -> str:
@@ -200,4 +200,4 @@ def choice(name: str, label: str, options: Mapping[str, str], chosen: str) -> st
         for value, text in options.items()
     )
     select = f'<select data-c="{name}">{items}</select>'
-    return f'<label data-f="{name}"><span>{html.escape(label)}</span> {select}</label>'
+    return f"<label><span>{html.escape(label)}</span> {select}</label>"

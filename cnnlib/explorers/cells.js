@@ -2,18 +2,21 @@
 const CELL = 40;
 const cell = (i, j, value, kind, note, lost) => {
   const x = j * CELL, y = i * CELL, text = number(value);
-  return `<rect class=${kind} x=${x} y=${y} />` +
-    (lost ? `<path class=lost d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
+  const marks = (lost ? `<path class=lost d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
     `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (note ? 18 : 26)}>${text}</text>` +
     (note ? `<text class=w x=${x + 20} y=${y + 35}>${note}</text>` : "");
+  return [kind, `M${x} ${y}h${CELL}v${CELL}h-${CELL}z`, marks];
 };
 const panel = (name, title, values, draw, frame, over = [0, 0, 0, 0]) => {
   const [top, left, below, right] = over.map((cells) => cells * CELL), [y, x, rows, columns] = (frame ?? []).map((size) => size * CELL);
   const height = values.length * CELL + top + below, width = values[0].length * CELL + left + right;
+  const cells = values.flatMap((row, i) => row.map((value, j) => draw(i, j, value))), squares = {};
+  for (const [kind, square] of cells) squares[kind] = (squares[kind] ?? "") + square;
   return `<div><div>${title}</div>` +
     `<svg data-p=${name} viewBox="${-3 - left} ${-3 - top} ${width + 6} ${height + 6}" role="img" ` +
     `aria-label="${title}: ${listed(values)}" style="width:${width + 6}px;min-width:${Math.floor((width * 17) / 20)}px">` +
-    values.map((row, i) => row.map((value, j) => draw(i, j, value)).join("")).join("") +
+    Object.entries(squares).map(([kind, path]) => `<path class=${kind} d="${path}"/>`).join("") +
+    cells.map(([, , marks]) => marks).join("") +
     (frame ? `<path class=fr d="M${x} ${y}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
 };
 // The window is moved by sliders, keys and pointer: to place `at` of `steps`, of which `columns` stand in a row. It

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,22 +39,30 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return drawable(array, name)
 
 
-def cell(i: int, j: int, value: float, kind: str, note: str = "", lost: bool = False) -> str:
+class Cell(NamedTuple):
+    """A cell's kind, which decides its colour, its square as a path, and what stands in it."""
+
+    kind: str
+    square: str
+    marks: str
+
+
+def cell(i: int, j: int, value: float, kind: str, note: str = "", lost: bool = False) -> Cell:
     """One cell: its square, its number, what is noted below it, and a stroke where no window comes."""
     x, y, text = j * CELL, i * CELL, number(value)
     small = " class=s" if len(text) > 4 else ""
-    parts = f"<rect class={kind} x={x} y={y} />"
-    if lost:
-        parts += f'<path class=lost d="M{x} {y}l{CELL} {CELL}"/>'
-    parts += f"<text{small} x={x + 20} y={y + (18 if note else 26)}>{text}</text>"
-    return parts + (f"<text class=w x={x + 20} y={y + 35}>{note}</text>" if note else "")
+    marks = f'<path class=lost d="M{x} {y}l{CELL} {CELL}"/>' if lost else ""
+    marks += f"<text{small} x={x + 20} y={y + (18 if note else 26)}>{text}</text>"
+    if note:
+        marks += f"<text class=w x={x + 20} y={y + 35}>{note}</text>"
+    return Cell(kind, f"M{x} {y}h{CELL}v{CELL}h-{CELL}z", marks)
 
 
 def panel(
     name: str,
     title: str,
     values: NDArray,
-    cells: list[str],
+    cells: list[Cell],
     frame: tuple[int, int, int, int] | None = None,
     over: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> str:
@@ -63,18 +71,22 @@ def panel(
     ``frame`` is (row, column, rows, columns) of the window in it, ``over`` the cells by which windows hang
     over above, to the left, below and to the right.
     """
-    top, left = (cells * CELL for cells in over[:2])
+    top, left = (size * CELL for size in over[:2])
     height = values.shape[0] * CELL + top + over[2] * CELL
     width = values.shape[1] * CELL + left + over[3] * CELL
-    around = ""
+    squares: dict[str, str] = {}
+    for one in cells:
+        squares[one.kind] = squares.get(one.kind, "") + one.square
+    drawn = "".join(f'<path class={kind} d="{path}"/>' for kind, path in squares.items())
+    drawn += "".join(one.marks for one in cells)
     if frame is not None:
         y, x, rows, columns = (size * CELL for size in frame)
-        around = f'<path class=fr d="M{x} {y}h{columns}v{rows}h-{columns}z"/>'
+        drawn += f'<path class=fr d="M{x} {y}h{columns}v{rows}h-{columns}z"/>'
     return (
         f"<div><div>{title}</div>"
         f'<svg data-p={name} viewBox="{-3 - left} {-3 - top} {width + 6} {height + 6}" role="img" '
         f'aria-label="{title}: {listed(values)}" style="width:{width + 6}px;min-width:{width * 17 // 20}px">'
-        f"{''.join(cells)}{around}</svg></div>"
+        f"{drawn}</svg></div>"
     )
 
 
@@ -108,5 +120,5 @@ def lines(array: NDArray) -> dict[str, int]:
 
 def sliders(words: Mapping[str, str], flat: bool) -> str:
     """What moves a window over a picture, or along a row."""
-    place = field("column", words["place" if flat else "column"], "0", "range", min=0, max=0)
-    return place if flat else field("row", words["row"], "0", "range", min=0, max=0) + place
+    place = field("column", words["label_place" if flat else "label_column"], "0", "range", min=0, max=0)
+    return place if flat else field("row", words["label_row"], "0", "range", min=0, max=0) + place

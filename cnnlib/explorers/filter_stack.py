@@ -30,22 +30,22 @@ from cnnlib.variants import depthwise_conv
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
 WORDS = FORM_WORDS | {
-    "title": "Channels in, filters out",
+    "label_title": "Channels in, filters out",
     "help": "Drag the orange window, or use the arrow keys here; "
     "click a row of the last drawing to choose a filter.",
-    "link": "Link to this filter",
-    "settings": "Change the layer",
+    "label_link": "Link to this filter",
+    "label_settings": "Change the layer",
     "kind": "layer",
     "plain": "plain",
     "grouped": "in groups",
     "depthwise": "depthwise",
     "pointwise": "pointwise (1×1)",
     "separable": "depthwise, then pointwise",
-    "groups": "groups",
+    "label_groups": "groups",
     "channels": "channels",
     "filters": "filters",
-    "filter": "filter",
-    "use_bias": "bias",
+    "label_filter": "filter",
+    "label_use_bias": "bias",
     "channel": "channel {c}",
     "kernel": "its kernel",
     "partial": "partial sums",
@@ -280,13 +280,15 @@ class FilterStack(Explorer):
 
     def _controls(self) -> str:
         steps = choice("kind", WORDS["kind"], {kind: WORDS[kind] for kind in KINDS}, self.kind)
-        steps += field("groups", WORDS["groups"], str(self.groups), "number", min=1)
-        steps += field("filter", WORDS["filter"], "0", "range", min=0, max=0) + sliders(WORDS, flat=False)
+        steps += field("groups", WORDS["label_groups"], str(self.groups), "number", min=1)
+        steps += field("filter", WORDS["label_filter"], "0", "range", min=0, max=0) + sliders(
+            WORDS, flat=False
+        )
         settings = "".join(
             field(what, WORDS[what], str(count), "number", min=1, max=count)
             for what, count in (("channels", self.channels), ("filters", self.filters))
         )
-        return form(WORDS, steps, settings + check("use_bias", WORDS["use_bias"], self.use_bias))
+        return form(WORDS, steps, settings + check("use_bias", WORDS["label_use_bias"], self.use_bias))
 
     def _figure(self) -> Any:
         from cnnlib.plots.filter_stack import stack

@@ -14,15 +14,15 @@ from cnnlib.explorers.base import button, region
 LARGEST = 10_000.0
 #: Words that explorers with settings share; the refusals are those of the library.
 FORM_WORDS = {
-    "reset": "Reset",
-    "link": "Link to this step",
-    "settings": "Change the example",
-    "row": "row",
-    "column": "column",
-    "place": "place",
-    "stride": "stride",
-    "dilation": "dilation",
-    "padding": "padding",
+    "label_reset": "Reset",
+    "label_link": "Link to this step",
+    "label_settings": "Change the example",
+    "label_row": "row",
+    "label_column": "column",
+    "label_place": "place",
+    "label_stride": "stride",
+    "label_dilation": "dilation",
+    "label_padding": "padding",
     "where": "axis {axis}",
     "whole": "{name} must be a whole number of at least {least}, not {value}",
     "unfit": "{where}: kernel {k}{spread} does not fit into input {n}{padded}; "
@@ -47,15 +47,15 @@ FORM_WORDS = {
 def check(name: str, label: str, on: bool) -> str:
     """A box that is ticked or not, with its label."""
     box = f'<input type="checkbox" data-c="{name}"{" checked" * on}>'
-    return f'<label class="cx-checkbox" data-f="{name}"><span>{html.escape(label)}</span> {box}</label>'
+    return f'<label class="cx-checkbox"><span>{html.escape(label)}</span> {box}</label>'
 
 
 def form(words: Mapping[str, str], steps: str, settings: str) -> str:
     """The controls, hidden until a script runs: those of a place, then the settings."""
+    ends = f'{button("reset", words["label_reset"])}<a data-c="link" href="#">{words["label_link"]}</a>'
     return (
-        f'<form class="cx-controls" hidden><div class="cx-steps">{steps}{button("reset", words["reset"])}'
-        f'<a data-c="link" href="#">{words["link"]}</a></div>'
-        f"<details><summary>{words['settings']}</summary>"
+        f'<form class="cx-controls" hidden><div class="cx-steps">{steps}{ends}</div>'
+        f"<details><summary>{words['label_settings']}</summary>"
         f'<div class="cx-fields">{settings}</div></details></form>'
     )
 

@@ -11,8 +11,8 @@ const crop = (f, s, mode) => {
   const [before, after] = padding(0, f, s, mode);
   return [before, after - (mode === "valid" ? Math.max(s - f, 0) : 0)];
 };
-const sizes = (axis, n, k, { stride: s, dilation: d, padding: mode, transposed }) => {
-  const where = fill(words.where, { axis });
+const sizes = (axis, n, k, { dilation: d, padding: mode, transposed, ...state }) => {
+  const where = fill(words.where, { axis }), s = state["stride" + axis];
   if (!transposed) return slid(where, n, k, s, d, mode);
   const f = d * (k - 1) + 1, [before, after] = crop(f, s, mode), cover = (n - 1) * s + f, out = cover - before - after;
   const found = { where, n, k, s, d, f, before, after, cover, out, cells: cover + Math.max(-after, 0) };
@@ -47,10 +47,10 @@ const taken = (m, values, top, left) =>
   m.kernel.map((row, i) => row.map((_, j) => values[top + i * m.down.d][left + j * m.across.d]));
 const weigh = (window, weights) =>
   window.reduce((sum, row, i) => row.reduce((part, x, j) => part + x * weights[i][j], sum), 0);
-const stamped = (m, last) => {
+const stamped = (m, source, last) => {
   const whole = range(m.down.cells).map(() => Array(m.across.cells).fill(0));
-  m.inputs.forEach((row, i) => row.forEach((x, j) => {
-    if (i * m.across.n + j > last) return;
+  source.forEach((row, i) => row.forEach((x, j) => {
+    if (i * m.columns + j > last) return;
     m.kernel.forEach((line, a) => line.forEach((w, b) => {
       whole[i * m.down.s + a * m.down.d][j * m.across.s + b * m.across.d] += x * w;
     }));
@@ -94,31 +94,44 @@ const slide = (m, at) => {
     }),
   };
 };
+// Transposed, or backward: what one cell hands to all in its window.
 const stamp = (m, at) => {
-  const { down, across } = m, row = Math.floor(at / across.n), column = at % across.n;
-  const top = row * down.s, left = column * across.s, whole = stamped(m, at), value = m.inputs[row][column];
-  const stays = (i, j) => inside(down, i, down.out) && inside(across, j, across.out);
+  const { down, across, backward, columns } = m, row = Math.floor(at / columns), column = at % columns;
+  const source = backward ? range(down.out).map(() => Array(columns).fill(1)) : m.inputs;
+  const top = row * down.s, left = column * across.s, whole = stamped(m, source, at), value = source[row][column];
+  const side = backward ? "n" : "out", kinds = backward ? ["out", "in"] : ["in", "out"];
+  const stays = (i, j) => inside(down, i, down[side]) && inside(across, j, across[side]);
+  if (backward && m.pad_mode !== "constant")
+    whole.forEach((line, i) => line.forEach((total, j) => {
+      const y = origin(i - down.before, down.n, m.pad_mode), x = origin(j - across.before, across.n, m.pad_mode);
+      if (!stays(i, j)) whole[y + down.before][x + across.before] += total;
+    }));
   let count = 0;
-  const framed = panel("win", down.cells * across.cells > down.out * across.out ? words.cut : words.so_far, whole,
-    (i, j, total) => {
-      const weight = tap(m, i, j, top, left);
-      if (weight !== undefined && !stays(i, j)) count += 1;
-      return cell(i, j, total, look(stays(i, j) && "out", weight), noted(weight));
-    }, [top, left, down.f, across.f]);
+  const title = backward ? "gradient" : down.cells * across.cells > down.out * across.out ? "cut" : "so_far";
+  const framed = panel("win", words[title], whole, (i, j, total) => {
+    const weight = tap(m, i, j, top, left);
+    if (weight !== undefined && !stays(i, j)) count += 1;
+    return cell(i, j, total, look(stays(i, j) && kinds[1], weight), noted(weight));
+  }, [top, left, down.f, across.f]);
   const given = m.kernel.map((line) => line.map((w) => value * w));
   return {
-    panels: panel("pl", words.input, m.inputs, (i, j, x) => cell(i, j, x, "in"), [row, column, 1, 1]) +
+    panels: panel("pl", words[backward ? "slopes" : "input"], source, (i, j, x) => cell(i, j, x, kinds[0]), [row, column, 1, 1]) +
       kernelPanel(m) + framed,
     sum: `${factor(value)}·(${listed(m.kernel)}) = (${listed(given)})`,
-    say: fill(words.stamps, {
-      step: at + 1, steps: m.steps, index: index(at, across.n), value: number(value), values: listed(given), count,
+    say: fill(words[backward ? "hands" : "stamps"], {
+      step: at + 1, steps: m.steps, index: index(at, columns), value: number(value), values: listed(given), count,
       taps: m.kernel.flat().length,
     }),
   };
 };
-const regions = (m, at) => ({
-  ...(m.transposed ? stamp : slide)(m, at), facts: facts(m.axes, words[m.transposed ? "transposed_fact" : "fact"]),
-});
+const regions = (m, at) => {
+  const back = m.backward && m.axes.some((axis) => axis.before + axis.after);
+  return {
+    ...(m.transposed || m.backward ? stamp : slide)(m, at),
+    facts: facts(m.axes, words[m.transposed ? "transposed_fact" : "fact"]) +
+      (back ? `<div>${words[m.pad_mode === "constant" ? "lost_back" : "copied_back"]}</div>` : ""),
+  };
+};
 
 // --- the page ---
 let timer;
@@ -128,11 +141,13 @@ const pause = () => {
   control("play").textContent = words.play;
   region("say").setAttribute("aria-live", "polite");
 };
+const strides = (text) => whole(1)(text, "stride");
 const { show, go } = explore({
   fields: {
-    inputs: table, kernel: table, stride: whole(1), dilation: whole(1),
+    inputs: table, kernel: table, stride0: strides, ...(!flat && { stride1: strides }), dilation: whole(1),
     padding: (text) => (text === "amount" ? whole(0)(typed("amount"), "padding") : text),
     amount: asIs, pad_mode: asIs, pad_value: real, transposed: isOn,
+    backward: (text) => isOn(text) && !isOn(typed("transposed")),
   },
   solve,
   bound: (m, { at }) => ({ at: clamp(at, 0, m.steps - 1) }),
@@ -141,6 +156,7 @@ const { show, go } = explore({
     const out = isOn(typed("transposed")), hide = (name, hidden) => { control(name).closest("label").hidden = hidden; };
     hide("amount", typed("padding") !== "amount");
     hide("pad_mode", out);
+    hide("backward", out);
     hide("pad_value", out || typed("pad_mode") !== "constant");
   },
   after: (m, { at }) => {

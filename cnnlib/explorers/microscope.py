@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import conv
+from cnnlib.convolution import conv, conv_backward
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.explorers.axes import OF_ROW, Axis, check_drawn, facts, slid
 from cnnlib.explorers.base import Explorer, as_name, button, choice, factor, field, listed, number, products
@@ -20,9 +20,11 @@ from cnnlib.explorers.form import FORM_WORDS, LARGEST, check, explored, form
 from cnnlib.padding import PAD_MODES, pad
 from cnnlib.sizes import (
     PADDING_MODES,
+    PerAxis,
     as_int,
     as_number,
     effective_kernel_size,
+    per_axis,
     shown,
     transposed_crop,
     transposed_size,
@@ -31,7 +33,7 @@ from cnnlib.upsampling import conv_transpose
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
 WORDS = FORM_WORDS | {
-    "title": "Convolution microscope",
+    "label_title": "Convolution microscope",
     "input": "input",
     "padded": "padded input",
     "kernel": "kernel",
@@ -39,25 +41,34 @@ WORDS = FORM_WORDS | {
     "cut": "output; dashed cells are cut off",
     "so_far": "output so far",
     "help": "Drag the orange window, or use the arrow keys here.",
-    "back": "Back",
-    "forward": "Forward",
+    "label_back": "Back",
+    "label_forward": "Forward",
     "play": "Play",
     "pause": "Pause",
-    "inputs": "input values",
-    "weights": "kernel weights",
-    "amount": "a number",
+    "label_inputs": "input values",
+    "label_weights": "kernel weights",
+    "label_amount": "a number",
     "each_side": "on each side",
-    "pad_mode": "padded with",
-    "pad_value": "the value",
-    "constant": "a value",
-    "edge": "edge",
-    "reflect": "reflect",
-    "circular": "circular",
-    "transposed": "transposed",
+    "label_pad_mode": "padded with",
+    "label_pad_value": "the value",
+    "label_constant": "a value",
+    "label_edge": "edge",
+    "label_reflect": "reflect",
+    "label_circular": "circular",
+    "label_transposed": "transposed",
+    "label_backward": "backward",
+    "label_stride_down": "stride down",
+    "label_stride_across": "stride across",
+    "slopes": "gradient of the output",
+    "gradient": "gradient of the input so far",
     "covers": "Step {step} of {steps}: the window covers {values} (padding: {count} of {taps}). "
     "Its weighted sum is {sum}, output {index}.",
     "stamps": "Step {step} of {steps}: input {index} is {value}. Times each weight it gives {values}, "
     "which is added to the outputs in the window (cut off: {count} of {taps}).",
+    "hands": "Step {step} of {steps}: the gradient of output {index} is {value}. Times each weight it gives "
+    "{values}, which is added to the gradients of the inputs in the window (padding: {count} of {taps}).",
+    "lost_back": "What falls on the padding is lost.",
+    "copied_back": "What falls on the padding goes to the inputs that it was copied from.",
     "transposed_fact": "{axis}: ({n} − 1)·{s} + {f} − {before} − {after} = {out}, "
     "from N = {n}, S = {s}, F = {f}, cut off {before} + {after}.",
     "nothing": "{where}: {n} input(s) with kernel {k}, stride {s} and dilation {d} cover "
@@ -75,10 +86,13 @@ class ConvolutionMicroscope(Explorer):
     Args:
         inputs: array (m,) or (height, width).
         kernel: array of the same rank.
-        stride, dilation: one number for all axes.
+        stride: one number for all axes, or one for each.
+        dilation: one number for all axes.
         padding: ``valid``, ``same``, ``full``, ``causal``, or a number for each side.
         pad_mode, pad_value: what is put around the edge; see :func:`cnnlib.padding.pad`.
         transposed: spread every input over a window of outputs instead; see :func:`cnnlib.conv_transpose`.
+        backward: show where the gradient goes: each output hands a gradient of 1 to the inputs in its window;
+            see :func:`cnnlib.conv_backward`.
         place: the step to start at, counted from 0.
         name: what links call this explorer; letters, digits and hyphens.
 
@@ -98,12 +112,13 @@ class ConvolutionMicroscope(Explorer):
         inputs: ArrayLike,
         kernel: ArrayLike,
         *,
-        stride: int = 1,
+        stride: PerAxis = 1,
         padding: str | int = "valid",
         pad_mode: str = "constant",
         pad_value: float = 0,
         dilation: int = 1,
         transposed: bool = False,
+        backward: bool = False,
         place: int = 0,
         name: str | None = None,
     ) -> None:
@@ -113,12 +128,15 @@ class ConvolutionMicroscope(Explorer):
                 f"inputs of shape {self.inputs.shape} and a kernel of shape {self.kernel.shape} "
                 "must have the same number of axes"
             )
-        self.stride, self.dilation = as_int(stride, "stride"), as_int(dilation, "dilation")
+        self.stride = per_axis(stride, self.inputs.ndim, "stride")
+        self.dilation = as_int(dilation, "dilation")
         self.padding = padding if isinstance(padding, str) else as_int(padding, "padding", minimum=0)
         if not isinstance(pad_mode, str) or pad_mode not in PAD_MODES:
             raise SizeError(f"padding mode {shown(pad_mode)} is unknown; use one of {', '.join(PAD_MODES)}")
         self.pad_mode, self.pad_value = pad_mode, as_number(pad_value, "pad_value", -LARGEST, LARGEST)
-        self.transposed, self.name = bool(transposed), as_name(name)
+        self.transposed, self.backward, self.name = bool(transposed), bool(backward), as_name(name)
+        if self.transposed and self.backward:
+            raise SizeError("backward is shown of a convolution; leave transposed or backward out")
         self._axes = [self._axis(axis) for axis in range(self.inputs.ndim)]
         self._check_drawn()
         self.place = as_int(place, "place", minimum=0)
@@ -127,16 +145,16 @@ class ConvolutionMicroscope(Explorer):
 
     def _axis(self, axis: int) -> Axis:
         """The sizes along one axis, or what is wrong with them."""
-        n, k = self.inputs.shape[axis], self.kernel.shape[axis]
+        n, k, stride = self.inputs.shape[axis], self.kernel.shape[axis], self.stride[axis]
         if not self.transposed:
-            return slid(axis, n, k, self.stride, self.padding, self.dilation)
+            return slid(axis, n, k, stride, self.padding, self.dilation)
         try:
-            amounts = transposed_crop(k, self.stride, self.padding, dilation=self.dilation)
-            out = transposed_size(n, k, self.stride, self.padding, dilation=self.dilation)
+            amounts = transposed_crop(k, stride, self.padding, dilation=self.dilation)
+            out = transposed_size(n, k, stride, self.padding, dilation=self.dilation)
         except SizeError as error:
             raise SizeError(f"{WORDS['where'].format(axis=axis)}: {error}") from None
         span = effective_kernel_size(k, self.dilation)
-        return Axis(n, k, self.stride, self.dilation, span, *amounts, out, 0)
+        return Axis(n, k, stride, self.dilation, span, *amounts, out, 0)
 
     def _check_drawn(self) -> None:
         most = MOST[self.inputs.ndim - 1]
@@ -170,8 +188,11 @@ class ConvolutionMicroscope(Explorer):
     def _regions(self, place: int | None = None) -> dict[str, str]:
         """The HTML of each part at a place: ``panels``, ``sum``, ``say`` and ``facts``."""
         at = self.place if place is None else place
-        step = self._stamp(at) if self.transposed else self._window(at)
-        return step | {"facts": facts(WORDS, self._axes, "transposed_fact" if self.transposed else "fact")}
+        step = self._stamp(at) if self.transposed or self.backward else self._window(at)
+        lines = facts(WORDS, self._axes, "transposed_fact" if self.transposed else "fact")
+        if self.backward and any(a.before + a.after for a in self._axes):
+            lines += f"<div>{WORDS['lost_back' if self.pad_mode == 'constant' else 'copied_back']}</div>"
+        return step | {"facts": lines}
 
     def _index(self, at: int, columns: int) -> str:
         return str(at) if self.inputs.ndim == 1 else f"({at // columns}, {at % columns})"
@@ -199,9 +220,7 @@ class ConvolutionMicroscope(Explorer):
         panels = panel(
             "win", WORDS["padded" if around else "input"], padded, cells, (top, left, down.f, across.f)
         )
-        panels += panel(
-            "k", WORDS["kernel"], weights, [cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
-        )
+        panels += plain_panel("k", WORDS["kernel"], weights, "k")
         results = [
             cell(i, j, v, "out" if i * across.out + j <= at else "no")
             for (i, j), v in np.ndenumerate(outputs)
@@ -215,19 +234,32 @@ class ConvolutionMicroscope(Explorer):
         )  # fmt: skip
         return {"panels": panels, "sum": products(window, weights, total), "say": say}
 
+    def _gradient(self, slopes: NDArray) -> NDArray[np.floating]:
+        """What the inputs get of these gradients of the outputs, (m,) or (height, width)."""
+        x, k = self.inputs[None, ..., None], self.kernel[..., None, None]
+        given = slopes.reshape(1, *(a.out for a in self._axes), 1)
+        around: dict[str, Any] = {"pad_mode": self.pad_mode, "needs": ["inputs"]}
+        found = conv_backward(given, x, k, self.stride, self.padding, self.dilation, **around)
+        return np.asarray(found.inputs)[0, ..., 0]
+
     def _stamp(self, at: int) -> dict[str, str]:
+        """Transposed, or backward: what one cell hands to all in its window."""
         down, across = self._two_axes()
-        inputs, weights = np.atleast_2d(self.inputs), np.atleast_2d(self.kernel)
-        row, column = at // across.n, at % across.n
-        value = inputs[row, column]
+        weights = np.atleast_2d(self.kernel)
+        back = self.backward
+        source = np.ones((down.out, across.out)) if back else np.atleast_2d(self.inputs)
+        row, column = divmod(at, source.shape[1])
+        value = float(source[row, column])
         top, left = row * down.s, column * across.s
         # What the steps until now have added up to, before anything is cut off.
-        begun = np.where(np.arange(inputs.size).reshape(inputs.shape) <= at, inputs, 0)
+        begun = np.where(np.arange(source.size).reshape(source.shape) <= at, source, 0)
         whole = conv_transpose(
             begun[None, ..., None], weights[..., None, None], (down.s, across.s), 0, 0, (down.d, across.d)
         )[0, ..., 0]
-        whole = np.pad(whole, [(0, max(-a.after, 0)) for a in (down, across)])
-        kept = [range(a.before, a.before + a.out) for a in (down, across)]
+        whole = np.pad(whole, [(0, a.dropped if back else max(-a.after, 0)) for a in (down, across)])
+        kept = [range(a.before, a.before + (a.n if back else a.out)) for a in (down, across)]
+        if back:
+            whole[kept[0].start : kept[0].stop, kept[1].start : kept[1].stop] = self._gradient(begun)
 
         cells, count = [], 0
         for (i, j), total in np.ndenumerate(whole):
@@ -236,16 +268,17 @@ class ConvolutionMicroscope(Explorer):
             stays = i in kept[0] and j in kept[1]
             count += covered and not stays
             note = f"×{factor(weights[y // down.d, x // across.d])}" if covered else ""
-            cells.append(cell(i, j, total, _look("out" if stays else "", covered), note))
-        panels = plain_panel("pl", WORDS["input"], inputs, "in", (row, column, 1, 1))
-        panels += panel(
-            "k", WORDS["kernel"], weights, [cell(i, j, w, "k") for (i, j), w in np.ndenumerate(weights)]
+            kind = ("in" if back else "out") if stays else ""
+            cells.append(cell(i, j, total, _look(kind, covered), note))
+        panels = plain_panel(
+            "pl", WORDS["slopes" if back else "input"], source, "out" if back else "in", (row, column, 1, 1)
         )
-        title = WORDS["cut" if whole.size > down.out * across.out else "so_far"]
-        panels += panel("win", title, whole, cells, (top, left, down.f, across.f))
+        panels += plain_panel("k", WORDS["kernel"], weights, "k")
+        title = "gradient" if back else "cut" if whole.size > down.out * across.out else "so_far"
+        panels += panel("win", WORDS[title], whole, cells, (top, left, down.f, across.f))
         stamp = value * weights
-        say = WORDS["stamps"].format(
-            step=at + 1, steps=self.steps, index=self._index(at, across.n), value=number(value),
+        say = WORDS["hands" if back else "stamps"].format(
+            step=at + 1, steps=self.steps, index=self._index(at, source.shape[1]), value=number(value),
             values=listed(stamp), count=count, taps=weights.size,
         )  # fmt: skip
         return {
@@ -268,20 +301,31 @@ class ConvolutionMicroscope(Explorer):
 
     def _controls(self) -> str:
         flat = self.inputs.ndim == 1
-        steps = "".join(button(name, WORDS[name]) for name in ("back", "forward", "play"))
+        steps = "".join(button(name, WORDS[f"label_{name}"]) for name in ("back", "forward"))
+        steps += button("play", WORDS["play"])
         kind = "text" if flat else "textarea"
-        modes = {mode: mode for mode in PADDING_MODES} | {"amount": WORDS["amount"]}
+        modes = {mode: mode for mode in PADDING_MODES} | {"amount": WORDS["label_amount"]}
+        strides = ("label_stride",) if flat else ("label_stride_down", "label_stride_across")
         numeric = not isinstance(self.padding, str)
         settings = [
-            field("inputs", WORDS["inputs"], written(self.inputs), kind, **lines(self.inputs)),
-            field("kernel", WORDS["weights"], written(self.kernel), kind, **lines(self.kernel)),
-            field("stride", WORDS["stride"], str(self.stride), "number", min=1),
-            field("dilation", WORDS["dilation"], str(self.dilation), "number", min=1),
-            choice("padding", WORDS["padding"], modes, "amount" if numeric else str(self.padding)),
+            field("inputs", WORDS["label_inputs"], written(self.inputs), kind, **lines(self.inputs)),
+            field("kernel", WORDS["label_weights"], written(self.kernel), kind, **lines(self.kernel)),
+            *(
+                field(f"stride{axis}", WORDS[word], str(stride), "number", min=1)
+                for axis, (word, stride) in enumerate(zip(strides, self.stride, strict=True))
+            ),
+            field("dilation", WORDS["label_dilation"], str(self.dilation), "number", min=1),
+            choice("padding", WORDS["label_padding"], modes, "amount" if numeric else str(self.padding)),
             field("amount", WORDS["each_side"], str(self.padding) if numeric else "1", "number", min=0),
-            choice("pad_mode", WORDS["pad_mode"], {mode: WORDS[mode] for mode in PAD_MODES}, self.pad_mode),
-            field("pad_value", WORDS["pad_value"], plain(self.pad_value), "number", step="any"),
-            check("transposed", WORDS["transposed"], self.transposed),
+            choice(
+                "pad_mode",
+                WORDS["label_pad_mode"],
+                {mode: WORDS[f"label_{mode}"] for mode in PAD_MODES},
+                self.pad_mode,
+            ),
+            field("pad_value", WORDS["label_pad_value"], plain(self.pad_value), "number", step="any"),
+            check("transposed", WORDS["label_transposed"], self.transposed),
+            check("backward", WORDS["label_backward"], self.backward),
         ]
         return form(WORDS, sliders(WORDS, flat) + steps, "".join(settings))
 
@@ -297,6 +341,7 @@ class ConvolutionMicroscope(Explorer):
             pad_value=self.pad_value,
             dilation=self.dilation,
             transposed=self.transposed,
+            backward=self.backward,
             place=self.place,
         )
 

@@ -32,7 +32,7 @@ from cnnlib.sizes import shown
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
 WORDS = {
-    "title": "One window of a photograph",
+    "label_title": "One window of a photograph",
     "photograph": "photograph",
     "map": "feature map",
     "pixels": "pixels",

@@ -17,18 +17,18 @@ from cnnlib.sizes import PADDING_MODES, as_int, effective_kernel_size, output_si
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
 WORDS = FORM_WORDS | {
-    "title": "What an output sees",
+    "label_title": "What an output sees",
     "help": "Choose an output with the pointer, or use the arrow keys here: left and right along a layer, "
     "up and down between layers.",
-    "link": "Link to this stack",
-    "settings": "Change the stack",
+    "label_link": "Link to this stack",
+    "label_settings": "Change the stack",
     "start_from": "start from",
     "as_given": "the stack of this page",
-    "size": "inputs",
-    "depth": "layers",
+    "label_size": "inputs",
+    "label_depth": "layers",
     "layer": "layer",
-    "output": "output",
-    "kernel": "kernel",
+    "label_output": "output",
+    "label_kernel": "kernel",
     "layer_name": "layer {layer}",
     "input": "input",
     "drawing": "{depth} layer(s) over {size} inputs",
@@ -264,21 +264,23 @@ class ReceptiveCone(Explorer):
 
     def _controls(self) -> str:
         sliders = field("layer", WORDS["layer"], "1", "range", min=1, max=1)
-        sliders += field("output", WORDS["output"], "0", "range", min=0, max=0)
+        sliders += field("output", WORDS["label_output"], "0", "range", min=0, max=0)
         titles = {str(place): title for place, title in enumerate((WORDS["as_given"], *self.presets))}
         settings = choice("preset", WORDS["start_from"], titles, "0") if self.presets else ""
-        settings += field("size", WORDS["size"], str(self.size), "number", min=1, max=MOST_INPUTS)
-        settings += field("depth", WORDS["depth"], str(len(self.windows)), "number", min=1, max=MOST_LAYERS)
+        settings += field("size", WORDS["label_size"], str(self.size), "number", min=1, max=MOST_INPUTS)
+        settings += field(
+            "depth", WORDS["label_depth"], str(len(self.windows)), "number", min=1, max=MOST_LAYERS
+        )
         stacks = (self.windows, *self.presets.values())
         paddings = [*PADDING_MODES, 1, 2, 3, *(w.padding for stack in stacks for w in stack)]
         options = {str(padding): str(padding) for padding in paddings}
         for place in range(MOST_LAYERS):
             window = self.windows[place] if place < len(self.windows) else ADDED
             kernel, stride, padding, dilation = map(str, _numbers(window))
-            fields = field(f"kernel{place}", WORDS["kernel"], kernel, "number", min=1)
-            fields += field(f"stride{place}", WORDS["stride"], stride, "number", min=1)
-            fields += choice(f"padding{place}", WORDS["padding"], options, padding)
-            fields += field(f"dilation{place}", WORDS["dilation"], dilation, "number", min=1)
+            fields = field(f"kernel{place}", WORDS["label_kernel"], kernel, "number", min=1)
+            fields += field(f"stride{place}", WORDS["label_stride"], stride, "number", min=1)
+            fields += choice(f"padding{place}", WORDS["label_padding"], options, padding)
+            fields += field(f"dilation{place}", WORDS["label_dilation"], dilation, "number", min=1)
             legend = WORDS["layer_name"].format(layer=place + 1)
             settings += f'<fieldset data-f="layer{place}"><legend>{legend}</legend>{fields}</fieldset>'
         return form(WORDS, sliders, settings)

@@ -22,21 +22,21 @@ from cnnlib.sizes import as_int, shown
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
 WORDS = FORM_WORDS | {
-    "title": "Pooling and a shift",
+    "label_title": "Pooling and a shift",
     "help": "Drag the orange window, or use the arrow keys here.",
     "input": "input",
     "output": "output",
     "moved": "input, moved by {shift}",
     "moved_output": "output of that; ≠ where it was another",
     "gradient": "gradient of the input",
-    "kind": "pooling",
+    "label_kind": "pooling",
     "max": "maximum",
     "average": "average",
     "strided": "stride alone",
-    "shift": "shift to the right",
-    "ring": "what goes out comes in at the other end",
-    "inputs": "input values",
-    "pool_size": "window",
+    "label_shift": "shift to the right",
+    "label_ring": "what goes out comes in at the other end",
+    "label_inputs": "input values",
+    "label_pool_size": "window",
     "one": "Window {step} of {steps} covers {values} and gives {result}. After the shift it covers {moved} "
     "and gives {other}. Of all outputs {same} of {steps} stay as they were.",
     "sum_max": "max({listed}) = {result}",
@@ -254,15 +254,17 @@ class ShiftAndPool(Explorer):
     def _controls(self) -> str:
         flat = self.rank == 1
         farthest = max(FARTHEST, abs(self.shift))
-        steps = field("shift", WORDS["shift"], str(self.shift), "range", min=-farthest, max=farthest)
-        steps += choice("kind", WORDS["kind"], {kind: WORDS[kind] for kind in KINDS}, self.kind)
+        steps = field("shift", WORDS["label_shift"], str(self.shift), "range", min=-farthest, max=farthest)
+        steps += choice("kind", WORDS["label_kind"], {kind: WORDS[kind] for kind in KINDS}, self.kind)
         box = {} if flat else lines(self.inputs)
         settings = [
-            field("inputs", WORDS["inputs"], written(self.inputs), "text" if flat else "textarea", **box),
-            field("pool_size", WORDS["pool_size"], str(self.pool_size), "number", min=1),
-            field("strides", WORDS["stride"], str(self.strides), "number", min=1),
-            choice("padding", WORDS["padding"], {edge: edge for edge in EDGES}, self.padding),
-            check("ring", WORDS["ring"], self.ring),
+            field(
+                "inputs", WORDS["label_inputs"], written(self.inputs), "text" if flat else "textarea", **box
+            ),
+            field("pool_size", WORDS["label_pool_size"], str(self.pool_size), "number", min=1),
+            field("strides", WORDS["label_stride"], str(self.strides), "number", min=1),
+            choice("padding", WORDS["label_padding"], {edge: edge for edge in EDGES}, self.padding),
+            check("ring", WORDS["label_ring"], self.ring),
         ]
         return form(WORDS, steps + sliders(WORDS, flat), "".join(settings))
 

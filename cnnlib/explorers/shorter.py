@@ -41,7 +41,7 @@ def shortened(script: str) -> str:
     """JavaScript with short names and words, and no spaces about its signs; texts stay as they are.
 
     >>> shortened('const say = (a, begun) => { go(begun, "b , c", `${begun} , ${a}`); };')
-    'let c=(b,a)=>{go(a,"b , c",`${a} , ${b}`)};'
+    'let c=(a,b)=>{go(b,"b , c",`${b} , ${a}`)};'
     """
     signs = re.compile(r" *([{}()\[\];,=<>?:&|*%]) *| ([-+/]) (?![-+])")
     parts = []
@@ -55,37 +55,72 @@ def shortened(script: str) -> str:
     return re.sub(r"\n([})\].?:&|])|;(?=})", r"\1", joined)
 
 
-def renamed(script: list[_Token]) -> list[_Token]:
-    """The same script with a short name for each that it declares, unless a property has that name, too.
+#: After these a brace begins an object, or a pattern that takes one apart; after all others a block.
+_BEFORE_OBJECT = frozenset(["(", ",", "=", ":", "[", "?", "&", "|", "...", "return", "const", "let"])
 
-    >>> found = renamed(list(tokens("const wide = 2, all = { wide, high: 3 }; let most = all.high * 2;")))
+
+def renamed(script: list[_Token]) -> list[_Token]:
+    """The same script with a short name for each that it declares; those of properties stay.
+
+    >>> found = renamed(list(tokens("const most = 2, all = { most, high: 3 }; f(all.high + most + most);")))
     >>> "".join(token.text for token in found)
-    'const wide = 2, a = { wide, high: 3 }; let b = a.high * 2;'
+    'const a = 2, b = { most:a, high: 3 }; f(b.high + a + a);'
     """
-    solid = [token for token in script if token.kind != "space"]
-    texts = [token.text for token in solid]
-    partners, inner = _brackets(texts)
-    declared, kept = set[str](), set(_KEYWORDS | _GLOBALS)
-    ends = ["", *texts, "", ""]  # the text before and after place p are ends[p] and ends[p + 2]
-    for place, (kind, text) in enumerate(solid):
-        before, after = ends[place], ends[place + 2]
-        assigned = after == "=" != ends[place + 3]
-        if kind == "name":
-            listed = inner[place] is not None and texts[inner[place] or 0] == "{" and before in ("{", ",")
-            if before in (".", "?.") or (listed and after in (",", "}", ":", "=")):
-                kept.add(text)
-            elif before in ("const", "let", "class") or assigned or after == "=>":
-                declared.add(text)
-        elif place in partners and (
-            after == "=>" if text == ")" else text == "]" and (assigned or after == "of")
-        ):
-            declared |= {one.text for one in solid[partners[place] : place] if one.kind == "name"}
-    names = declared - kept
-    there = {token.text for token in solid if token.kind == "name"} - names
-    count = Counter(token.text for token in solid if token.text in names)
-    order = sorted(names, key=lambda name: (-count[name], name))
+    places = [place for place, token in enumerate(script) if token.kind != "space"]
+    solid = [script[place] for place in places]
+    uses = _uses([token.text for token in solid], [token.kind == "name" for token in solid])
+    declared = {solid[place].text for place, use in uses.items() if use.declares} - _KEYWORDS - _GLOBALS
+    counts, alone = Counter[str](), Counter[str]()
+    for place, use in uses.items():
+        counts[solid[place].text] += not use.of_property
+        alone[solid[place].text] += use.in_short
+    # A name that stands for a property, too, must be written beside its short one.
+    names = [name for name in declared if (counts[name] - alone[name]) * (len(name) - 1) > 3 * alone[name]]
+    there = {solid[place].text for place, use in uses.items() if not use.of_property} - set(names)
+    order = sorted(names, key=lambda name: (-counts[name], name))
     short = dict(zip(order, (name for name in _short_names() if name not in there), strict=False))
-    return [_Token(kind, short.get(text, text) if kind == "name" else text) for kind, text in script]
+    result = list(script)
+    for place, use in uses.items():
+        text = solid[place].text
+        if text in short and not use.of_property:
+            written = f"{text}:{short[text]}" if use.in_short else short[text]
+            result[places[place]] = _Token("name", written)
+    return result
+
+
+class _Use(NamedTuple):
+    """What a name does at a place: is it a property's, does it stand for both, is it declared here?"""
+
+    of_property: bool
+    in_short: bool
+    declares: bool
+
+
+def _uses(texts: list[str], named: list[bool]) -> dict[int, _Use]:
+    """For the place of each name what it does there."""
+    partners, inner = _brackets(texts)
+    ends = ["", *texts, "", ""]  # the text before and after place p are ends[p] and ends[p + 2]
+    lists = [  # parameters, and patterns that take something apart
+        range(partners[place], place)
+        for place, text in enumerate(texts)
+        if place in partners
+        and (
+            ends[place + 2] == "=>"
+            if text == ")"
+            else text in ("]", "}") and (ends[place + 2] == "of" or ends[place + 2] == "=" != ends[place + 3])
+        )
+    ]
+    listed = {place for span in lists for place in span}
+    uses = {}
+    for place in (place for place, is_name in enumerate(named) if is_name):
+        before, after, around = ends[place], ends[place + 2], inner[place]
+        in_object = around is not None and texts[around] == "{" and ends[around] in _BEFORE_OBJECT
+        in_short = in_object and before in ("{", ",") and after in (",", "}", "=")
+        of_property = before in (".", "?.") or (in_object and before in ("{", ",") and after in (":", "("))
+        assigned = after == "=" != ends[place + 3] or after == "=>"
+        declares = not of_property and (before in ("const", "let", "class") or assigned or place in listed)
+        uses[place] = _Use(of_property, in_short, declares)
+    return uses
 
 
 def _short_names() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.convolution import as_floats, conv
+from cnnlib.convolution import as_floats, conv, conv_backward
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.padding import amounts_for, pad
 from cnnlib.plots.pieces import canvas, grid, outline
 from cnnlib.plots.style import styled
-from cnnlib.sizes import as_int, effective_kernel_size, transposed_crops
+from cnnlib.sizes import PerAxis, as_int, effective_kernel_size, per_axis, transposed_crops
 from cnnlib.upsampling import conv_transpose
 
 #: Every word that a figure shows; a translation replaces the values.
@@ -24,6 +24,8 @@ WORDS = {
     "padded": "padded input",
     "kernel": "kernel",
     "output": "output",
+    "slopes": "gradient of the output",
+    "gradient": "gradient of the input",
 }
 
 #: Cells between two drawings, and for the title above one.
@@ -37,12 +39,13 @@ def microscope(
     inputs: ArrayLike,
     kernel: ArrayLike,
     *,
-    stride: int = 1,
+    stride: PerAxis = 1,
     padding: str | int = "valid",
     pad_mode: str = "constant",
     pad_value: float = 0,
     dilation: int = 1,
     transposed: bool = False,
+    backward: bool = False,
     place: int = 0,
 ) -> Figure:
     """The input with the window in it, the kernel, and the output; transposed, the window is in the output.
@@ -52,13 +55,15 @@ def microscope(
     Args:
         inputs: array (m,) or (height, width).
         kernel: array of the same rank.
-        stride, padding, pad_mode, pad_value, dilation: as in :func:`cnnlib.conv`, one for all axes.
+        stride, padding, pad_mode, pad_value, dilation: as in :func:`cnnlib.conv`.
         transposed: as :func:`cnnlib.conv_transpose` does it.
+        backward: the gradient of the input, as :func:`cnnlib.conv_backward` makes it where that of every
+            output is 1.
         place: which step is framed, counted from 0 along the rows.
 
     Raises:
         ShapeError: ranks clash, or are neither 1 nor 2.
-        SizeError: the kernel does not fit, or there is no such place.
+        SizeError: the kernel does not fit, there is no such place, or it is to be transposed and backward.
     """
     values, weights = as_floats(inputs, "inputs"), as_floats(kernel, "kernel")
     rank = values.ndim
@@ -67,6 +72,8 @@ def microscope(
             f"inputs of shape {values.shape} and a kernel of shape {weights.shape} cannot be drawn; "
             "they need one row each, or one picture each"
         )
+    if transposed and backward:
+        raise SizeError("backward is drawn of a convolution; leave transposed or backward out")
     x, k = values[None, ..., None], weights[..., None, None]
     if transposed:
         pairs = transposed_crops(weights.shape, stride, padding, dilation_rate=dilation)
@@ -79,6 +86,11 @@ def microscope(
         placed = conv(x, k, stride, padding, dilation, pad_mode=pad_mode, pad_value=pad_value)[0, ..., 0]
         slid, kept = pad(x, pairs, pad_mode, pad_value)[0, ..., 0], values.shape
         title = "padded" if slid.shape != kept else "input"
+    if backward:
+        placed = np.ones_like(placed)
+        slopes = placed[None, ..., None]
+        found = conv_backward(slopes, x, k, stride, padding, dilation, pad_mode=pad_mode).inputs
+        slid = np.pad(np.asarray(found)[0, ..., 0], pairs, constant_values=np.nan)
     at = as_int(place, "place", minimum=0)
     if at >= placed.size:
         raise SizeError(f"place {at} is none of the {placed.size} steps; use one below {placed.size}")
@@ -86,11 +98,12 @@ def microscope(
     inside = np.zeros(slid.shape, bool)
     inside[tuple(slice(before, before + n) for n, (before, _) in zip(kept, pairs, strict=True))] = True
     row, column = divmod(at, placed.shape[-1])
+    steps = per_axis(stride, rank, "stride")
     spans = [effective_kernel_size(n, dilation) for n in np.atleast_2d(weights).shape]
 
     def window(axes: Axes, left: float, top: float) -> None:
         _two_kinds(axes, slid, inside, left, top, "output" if transposed else "input")
-        outline(axes, left + column * stride, top + row * stride, spans[1], spans[0] if rank == 2 else 1)
+        outline(axes, left + column * steps[-1], top + row * steps[0], spans[1], spans[0] if rank == 2 else 1)
 
     def plain(axes: Axes, left: float, top: float) -> None:
         grid(axes, np.atleast_2d(placed), left, top, "input" if transposed else "output")
@@ -99,17 +112,18 @@ def microscope(
     def middle(axes: Axes, left: float, top: float) -> None:
         grid(axes, np.atleast_2d(weights), left, top, "kernel")
 
+    names = ("gradient", "slopes") if backward else (title, "input" if transposed else "output")
     parts = [
-        (WORDS[title], np.atleast_2d(slid).shape, window),
+        (WORDS[names[0]], np.atleast_2d(slid).shape, window),
         (WORDS["kernel"], np.atleast_2d(weights).shape, middle),
-        (WORDS["input" if transposed else "output"], np.atleast_2d(placed).shape, plain),
+        (WORDS[names[1]], np.atleast_2d(placed).shape, plain),
     ]
-    if transposed:
+    if transposed or backward:
         parts.reverse()
     return laid_out(parts)
 
 
-def laid_out(parts: list[tuple[str, tuple[int, ...], Callable[[Axes, float, float], None]]]) -> Figure:
+def laid_out(parts: Sequence[tuple[str, tuple[int, ...], Callable[[Axes, float, float], None]]]) -> Figure:
     """Titled drawings beside one another, or below where a row is full: (title, shape, how it is drawn)."""
     places, left, top, lowest, right = [], 0.0, 0.0, 0.0, 0.0
     for _, (height, width), _ in parts:

@@ -22,7 +22,14 @@ EXAMPLES: dict[str, Explorer] = {
     ),
     "transposed": ConvolutionMicroscope([[1, 2], [3, 4]], [[1, 2, 1]] * 3, transposed=True, stride=2),
     "dilated": ConvolutionMicroscope(range(8), [1, -0.5], dilation=3, pad_mode="reflect", padding=2),
-    "large": ConvolutionMicroscope(np.arange(36).reshape(6, 6) % 10, np.ones((3, 3)), padding="same"),
+    "large": ConvolutionMicroscope(np.arange(36).reshape(6, 6) % 19 - 9, [[1, 0, -1]] * 3, padding="same"),
+    "backward": ConvolutionMicroscope(
+        np.arange(36).reshape(6, 6) % 10,
+        np.arange(9).reshape(3, 3) - 4,
+        padding="same",
+        stride=(1, 2),
+        backward=True,
+    ),
     "cone": ReceptiveCone([Window(3)] * 3, 9, presets={"5": [Window(5)] * 3}),
     "strided cone": ReceptiveCone([Window(3, 2, "same"), Window(3, 1, 1, 2)], 12, layer=1, output=0),
     "shifted row": ShiftAndPool([0, 3, 1, 4, 1, 5, 9, 2], 3, strides=1, shift=1),
@@ -76,7 +83,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(show: Any, width: int) -> None
 
     page = show(*EXAMPLES.values(), width=width)
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
-    page.locator("[data-c=stride]").first.fill("0")
+    page.locator("[data-c=stride0]").first.fill("0")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
     for theme, rules in (("light", {}), ("dark", colours)):

@@ -183,5 +183,5 @@ def test_a_link_brings_the_layer_back(show: Any) -> None:
     page.get_by_role("slider", name="filter").fill("3")
     page.wait_for_function("location.hash && location.hash === document.querySelector('[data-c=link]').hash")
     words, link = say(page), page.evaluate("location.hash").split("--")[1]
-    again = show(FilterStack(**LAYER, name="again"), hash=f"#again--{link}")
+    again = show(FilterStack(**LAYER, name="stack-again"), hash=f"#stack-again--{link}")
     assert say(again) == words == FilterStack(**LAYER, kind="depthwise")._regions(3, 0)["say"]

@@ -40,16 +40,17 @@ def drawn(count: int) -> list[dict[str, Any]]:
     def one(rank: int) -> dict[str, Any]:
         least, most = (1, 12) if rank == 1 else (1, 6)
         size = random.integers(least, most, rank, endpoint=True)
+        way = [(False, False), (False, False), (True, False), (False, True)][random.integers(4)]
         kernel = random.integers(1, 5 if rank == 1 else 4, rank)
         return {
             "inputs": (random.integers(-40, 40, size) / 4).tolist(),
             "kernel": (random.integers(-8, 8, kernel) / 4).tolist(),
-            "stride": int(random.integers(1, 4)),
+            "stride": tuple(int(n) for n in random.integers(1, 4, rank)),
             "dilation": int(random.integers(1, 4)) if random.random() < 0.4 else 1,
             "padding": [*PADDING_MODES, 0, 1, 2, 5][random.integers(8)],
             "pad_mode": list(PAD_MODES)[random.integers(4)],
             "pad_value": float(random.integers(-8, 8)) / 4,
-            "transposed": bool(random.random() < 0.3),
+            **dict(zip(("transposed", "backward"), way, strict=True)),
         }
 
     return [one(1 + index % 2) for index in range(count)]
@@ -58,7 +59,8 @@ def drawn(count: int) -> list[dict[str, Any]]:
 def told(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """The state that the script starts from, and what Python makes of it: every step, or an error."""
     rank = np.ndim(example["inputs"])
-    state = example | {key: np.atleast_2d(example[key]).tolist() for key in ("inputs", "kernel")}
+    strides = {f"stride{axis}": stride for axis, stride in enumerate(example["stride"])}
+    state = example | strides | {key: np.atleast_2d(example[key]).tolist() for key in ("inputs", "kernel")}
     try:
         explorer = ConvolutionMicroscope(**example)
     except CnnError as error:
@@ -97,11 +99,34 @@ def test_stamps_add_up_to_the_output() -> None:
     assert numbers[-1] == "3", "what is cut off stands there, too"
 
 
+def test_backward_each_output_hands_its_gradient_to_its_window() -> None:
+    """Against differences of the sum of the outputs, which are exact: it is linear."""
+    example = {**EXAMPLES["picture"], "stride": (1, 2), "pad_mode": "reflect"}
+    values = np.array(example["inputs"], float)
+    explorer = ConvolutionMicroscope(**example, backward=True)
+    before = explorer.outputs.sum()
+    change = [
+        [
+            ConvolutionMicroscope(**{**example, "inputs": values + step.reshape(5, 5)}).outputs.sum() - before
+            for step in np.eye(25)[5 * row : 5 * row + 5]
+        ]
+        for row in range(5)
+    ]
+    drawing = explorer._regions(explorer.steps - 1)["panels"].replace("−", "-")
+    (text,) = re.findall(r'aria-label="gradient of the input so far: ([^"]+)"', drawing)
+    shown = np.array([[float(number) for number in row.split(", ")] for row in text.split("; ")])
+    down, across = explorer._axes
+    np.testing.assert_allclose(
+        shown[down.before : down.before + 5, across.before : across.before + 5], change, atol=1e-9
+    )
+
+
 def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
     page = ConvolutionMicroscope([1, 2, 3, 4, 5, 6], [1, 1, 1], stride=2)._regions()["panels"]
     assert page.count("class=lost") == 1
     page = ConvolutionMicroscope([1, 2, 3], [1, 1, 1], padding="same")._regions()["panels"]
-    assert len(re.findall(r"class=(pd|off)\b", page)) == 2
+    squares = "".join(re.findall(r'class=(?:pd|off) d="([^"]+)"', page))
+    assert squares.count("M") == 2
 
 
 @pytest.mark.parametrize(
@@ -143,6 +168,12 @@ def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
             "padding mode 'x' is unknown",
         ),
         ({"inputs": [1], "kernel": [1], "pad_mode": "x"}, SizeError, "padding mode 'x' is unknown"),
+        (
+            {"inputs": [1, 2], "kernel": [1], "transposed": True, "backward": True},
+            SizeError,
+            "backward is shown of a convolution",
+        ),
+        ({"inputs": [1, 2], "kernel": [1], "stride": (1, 2)}, CnnError, "stride … 1"),
         ({"inputs": [1, 2], "kernel": [1], "place": 2}, SizeError, "place 2 is none of the 2 steps"),
         (
             {"inputs": [1, 2], "kernel": [1], "name": "a b"},
@@ -168,7 +199,7 @@ def say(page: Any, identity: str = "") -> str:
 
 def test_the_script_computes_what_python_computes(show: Any, asked: Any) -> None:
     """Hundreds of examples, several steps each: the same HTML, numbers and words, and the same refusals."""
-    cases = [told(example) for example in drawn(700)]
+    cases = [told(example) for example in drawn(800)]
     assert sum(isinstance(answer, dict) for _, answer in cases) >= 500
     assert len({answer.split(":")[1][:8] for _, answer in cases if isinstance(answer, str)}) >= 2
     for rank in (1, 2):
@@ -206,9 +237,10 @@ def test_all_by_keyboard(show: Any) -> None:
     assert say(page).startswith("Step 2 of 9")
     page.locator("summary").focus()
     page.keyboard.press("Enter")
-    page.get_by_label("stride").focus()
-    page.keyboard.press("ArrowDown")
-    assert "of 25:" in say(page)
+    for label, steps in (("stride down", 15), ("stride across", 25)):
+        page.get_by_label(label).focus()
+        page.keyboard.press("ArrowDown")
+        assert f"of {steps}:" in say(page)
     page.get_by_role("button", name="Reset").focus()
     page.keyboard.press("Space")
     assert say(page) == repr(ConvolutionMicroscope(**EXAMPLES["picture"]))
@@ -226,6 +258,12 @@ def test_what_is_typed_is_convolved(show: Any) -> None:
         [2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", pad_mode="circular", dilation=2
     )
     assert say(page) == repr(other)
+    page.get_by_label("backward").check()
+    other = ConvolutionMicroscope(
+        [2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", pad_mode="circular", dilation=2, backward=True
+    )
+    assert say(page) == repr(other)
+    assert "copied from" in page.locator(".cx-facts").inner_text()
     page.get_by_label("transposed").check()
     other = ConvolutionMicroscope([2, -1, 0.5, 7, 1, 3], [1, 2], padding="full", dilation=2, transposed=True)
     assert say(page) == repr(other)

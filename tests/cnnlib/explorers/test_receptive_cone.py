@@ -217,6 +217,6 @@ def test_a_link_brings_the_stack_back(show: Any) -> None:
     page.get_by_role("slider", name="layer").fill("2")
     page.wait_for_function("location.hash && location.hash === document.querySelector('[data-c=link]').hash")
     words, link = say(page), page.evaluate("location.hash").split("--")[1]
-    again = show(ReceptiveCone(STACK, 16, name="again"), hash=f"#again--{link}")
+    again = show(ReceptiveCone(STACK, 16, name="cone-again"), hash=f"#cone-again--{link}")
     assert say(again) == words
     assert words.startswith("Layer 2")

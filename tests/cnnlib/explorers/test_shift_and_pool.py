@@ -199,5 +199,5 @@ def test_a_link_brings_the_example_back(show: Any) -> None:
     page.get_by_role("combobox", name="pooling").select_option("strided")
     page.wait_for_function("location.hash && location.hash === document.querySelector('[data-c=link]').hash")
     words, link = say(page), page.evaluate("location.hash").split("--")[1]
-    again = show(ShiftAndPool(**ROW, name="again"), hash=f"#again--{link}")
+    again = show(ShiftAndPool(**ROW, name="pool-again"), hash=f"#pool-again--{link}")
     assert say(again) == words == repr(ShiftAndPool(**{**ROW, "shift": -3, "kind": "strided"}))

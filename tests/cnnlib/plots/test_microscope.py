@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from cnnlib.convolution import correlate
+from cnnlib.convolution import conv, conv_backward, correlate
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.plots import style
 from cnnlib.plots.microscope import WORDS, microscope
@@ -48,6 +48,19 @@ def test_all_numbers_are_the_librarys() -> None:
         + cells(UP["kernel"])
         + [WORDS["input"], WORDS["kernel"], WORDS["output"]]
     )
+
+
+def test_backward_it_shows_where_gradients_go() -> None:
+    stride = (1, 2)
+    figure = microscope(**{**PICTURE, "stride": stride, "pad_mode": "edge"}, backward=True)
+    x, k = IMAGE[None, ..., None], np.array(PICTURE["kernel"])[..., None, None]
+    slopes = np.ones(conv(x, k, stride, "same").shape)
+    found = conv_backward(slopes, x, k, stride, "same", pad_mode="edge").inputs
+    assert sorted(texts(figure)) == sorted(
+        cells(found) + cells(slopes) + cells(k) + [WORDS["gradient"], WORDS["kernel"], WORDS["slopes"]]
+    )
+    with pytest.raises(SizeError, match="leave transposed or backward out"):
+        microscope(**UP, backward=True)
 
 
 @pytest.mark.parametrize("example", [ROW, PICTURE, UP, {"inputs": range(24), "kernel": [1, 1]}])
