@@ -298,6 +298,36 @@ for _stride, _name, _word in ((1, "stride-of-one", "one pixel"), (2, "stride-of-
     )
 
 
+def _pooled_side(size: int, pool_size: int, stride: int) -> int:
+    return output_size(size, pool_size, stride)
+
+
+add_kind(
+    "pooled_side",
+    _pooled_side,
+    Number(),
+    "how far can the window move before it would stick out, and how many steps is that?",
+    "pooling",
+    lambda dice: {"size": dice.roll(30, 120), "pool_size": dice.roll(2, 5), "stride": dice.roll(2, 5)},
+)
+for _name in ("forgot-the-one", "rounded-up", "kept-the-fraction", "forgot-the-stride"):
+    _entry = next(entry for entry in likely("output_size") if entry.name == _name)
+    add(
+        "pooled_side",
+        _name,
+        lambda size, pool_size, stride, rule=_entry.rule: rule(size, pool_size, stride, 0),
+        _entry.message,
+        _entry.chapter,
+    )
+add(
+    "pooled_side",
+    "divided-by-the-window",
+    lambda size, pool_size, stride: size // pool_size if stride != pool_size else None,
+    "{answer} divides by the window. Here it moves by another number than its own size.",
+    "pooling",
+)
+
+
 def _global_values(input_shape: Sequence[int]) -> int:
     return output_shape((1, *input_shape), input_shape[:2])[-1]
 

@@ -105,7 +105,7 @@ def _left(asked: Asked) -> str:
 def _heads(dice: Dice) -> Facts:
     side = dice.roll(4, 9)
     return {
-        "maps": (side, side + dice.roll(1, 4), 32 * dice.roll(2, 16)),
+        "maps": (side, side + dice.roll(1, 4), 16 * dice.roll(3, 16)),
         "units": dice.pick((8, 10, 12, 15, 20, 25)),
     }
 
@@ -156,7 +156,7 @@ def _notes(dice: Dice) -> Facts:
     height = dice.roll(40, 99)
     width, channels = height + dice.roll(5, 30), 8 * dice.roll(2, 12)
     sizes = [
-        Task("output_size", size=side, kernel_size=window, stride=stride)
+        Task("pooled_side", size=side, pool_size=window, stride=stride)
         for side, window, stride in ((height, 2, 2), (height, 3, 3), (width, 3, 2), (width, 5, 3))
     ]
     maps = (height, width, channels)
@@ -167,9 +167,8 @@ def _notes(dice: Dice) -> Facts:
     slips = [
         (number, wrong)
         for number, task in enumerate(sizes)
-        for entry in likely("output_size")
-        if entry.name in ("forgot-the-one", "rounded-up", "forgot-the-stride")
-        and (wrong := entry.answer(task)) is not None
+        for entry in likely("pooled_side")
+        if entry.name != "kept-the-fraction" and (wrong := entry.answer(task)) is not None
     ]
     number, claim = dice.pick(slips)
     lines = [Line(task.answer, task) for task in (*sizes, *rest)]
@@ -346,8 +345,8 @@ ASSIGNMENT = Assignment(
             2,
             "calculate",
             (
-                Part("values_after", "values_left", 1),
-                Part("times_possible", "poolings", 1),
+                Part("values_after", "values_left", 1, bounds=(500, 16_000)),
+                Part("times_possible", "poolings", 1, bounds=(5, 8)),
             ),
             shown=_left,
         ),
@@ -358,8 +357,10 @@ ASSIGNMENT = Assignment(
             2,
             "calculate",
             (
-                Part("flat_head", "head_parameters", 1, _head("Flatten")),
-                Part("pooled_head", "head_parameters", 1, _head("GlobalAveragePooling2D")),
+                Part("flat_head", "head_parameters", 1, _head("Flatten"), bounds=(6_000, 400_000)),
+                Part(
+                    "pooled_head", "head_parameters", 1, _head("GlobalAveragePooling2D"), bounds=(400, 7_000)
+                ),
             ),
             facts=_heads,
             shown=_both_heads,
@@ -371,8 +372,8 @@ ASSIGNMENT = Assignment(
             3,
             "read a summary",
             (
-                Part("smallest_side", "side_before", 1, _before(most=False)),
-                Part("largest_side", "side_before", 1, _before(most=True)),
+                Part("smallest_side", "side_before", 1, _before(most=False), bounds=(24, 150)),
+                Part("largest_side", "side_before", 1, _before(most=True), bounds=(30, 180)),
             ),
             facts=_hidden_sides,
             shown=_hidden_summary,
@@ -385,7 +386,7 @@ ASSIGNMENT = Assignment(
             "find the slip",
             (
                 Part("slip_line", "first_slip", 1, lambda facts: {"lines": facts["lines"]}, slips=0),
-                Part("right_number", "output_size", 1, lambda facts: facts["slip"]),
+                Part("right_number", "pooled_side", 1, lambda facts: facts["slip"], bounds=(7, 70)),
             ),
             facts=_notes,
             shown=_written_notes,
@@ -398,7 +399,9 @@ ASSIGNMENT = Assignment(
             "predict",
             (
                 Part("shifted", "shifted_pool", 1, {"size": 8, "pool_size": 2, "strides": 2}),
-                Part("changed", "changed_outputs", 1, {"size": 9, "pool_size": 3, "strides": 1}),
+                Part(
+                    "changed", "changed_outputs", 1, {"size": 9, "pool_size": 3, "strides": 1}, bounds=(1, 6)
+                ),
             ),
             shown=_moving_rows,
         ),

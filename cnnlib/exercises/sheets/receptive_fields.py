@@ -116,7 +116,7 @@ def _deep(kernel: int) -> Any:
 
 def _gaps(dice: Dice) -> Facts:
     """Dilations that leave holes."""
-    return {"dilations": (dice.roll(2, 4), dice.roll(2, 7), dice.roll(1, 6))}
+    return {"dilations": (dice.roll(2, 5), dice.roll(2, 9), dice.roll(1, 9))}
 
 
 def _dilated(facts: Facts) -> Facts:
@@ -124,11 +124,11 @@ def _dilated(facts: Facts) -> Facts:
 
 
 def _plain_stack(dice: Dice) -> dict[str, Any]:
-    return {"layers": ((dice.roll(2, 4), 1), (dice.roll(2, 4), 1), (dice.roll(2, 3), 1))}
+    return {"layers": ((dice.roll(2, 5), 1), (dice.roll(2, 4), 1), (dice.roll(2, 4), 1))}
 
 
 def _strided_stack(dice: Dice) -> dict[str, Any]:
-    return {"layers": ((dice.roll(2, 4), 2), (dice.roll(2, 4), 1))}
+    return {"layers": ((dice.roll(2, 4), 2), (dice.roll(2, 4), dice.roll(1, 2)), (dice.roll(2, 3), 1))}
 
 
 def _two_stacks(asked: Asked) -> str:
@@ -235,8 +235,8 @@ ASSIGNMENT = Assignment(
             1,
             "predict",
             (
-                Part("map_after", "moved_map", 1, _moved(1, 1, 3)),
-                Part("map_strided", "moved_map", 1, _moved(2, 1, 2)),
+                Part("map_after", "moved_map", 1, _moved(1, 1, 3), bounds=(-20, 28)),
+                Part("map_strided", "moved_map", 1, _moved(2, 1, 2), bounds=(-20, 28)),
             ),
             facts=_pattern,
             shown=_roads,
@@ -288,8 +288,8 @@ ASSIGNMENT = Assignment(
             2,
             "calculate",
             (
-                Part("sizes_a", "receptive_sizes", 2, {"depth": 4}),
-                Part("size_b", "receptive_size", 1, {"depth": 5}),
+                Part("sizes_a", "receptive_sizes", 2, {"depth": 4}, bounds=(3, 60)),
+                Part("size_b", "receptive_size", 1, {"depth": 5}, bounds=(15, 90)),
             ),
             shown=_stacks,
         ),
@@ -300,8 +300,8 @@ ASSIGNMENT = Assignment(
             3,
             "calculate",
             (
-                Part("view_a", "pixel_range", 1, {"depth": 2, "least": 2}),
-                Part("view_b", "pixel_range", 1, {"depth": 3, "least": 2}),
+                Part("view_a", "pixel_range", 1, {"depth": 2, "least": 2}, bounds=(-4, 45)),
+                Part("view_b", "pixel_range", 1, {"depth": 3, "least": 2}, bounds=(-4, 75)),
             ),
             shown=_views,
         ),
@@ -312,8 +312,8 @@ ASSIGNMENT = Assignment(
             1,
             "calculate",
             (
-                Part("layers_of_3", "layers_needed", 1, _deep(3)),
-                Part("layers_of_7", "layers_needed", 1, _deep(7)),
+                Part("layers_of_3", "layers_needed", 1, _deep(3), bounds=(20, 120)),
+                Part("layers_of_7", "layers_needed", 1, _deep(7), bounds=(8, 40)),
             ),
             facts=_picture,
             shown="The picture is **{size}** pixels wide.",
@@ -325,8 +325,8 @@ ASSIGNMENT = Assignment(
             2,
             "calculate",
             (
-                Part("stretch", "dilated_field", 1, _dilated),
-                Part("really_read", "touched_inputs", 1, _dilated),
+                Part("stretch", "dilated_field", 1, _dilated, bounds=(17, 45)),
+                Part("really_read", "touched_inputs", 1, _dilated, bounds=(11, 27)),
             ),
             facts=_gaps,
             shown=lambda asked: (
@@ -340,8 +340,8 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("paths_a", "paths", 1, roll=_plain_stack),
-                Part("paths_b", "paths", 1, roll=_strided_stack),
+                Part("paths_a", "paths", 1, roll=_plain_stack, bounds=(1, 16)),
+                Part("paths_b", "paths", 1, roll=_strided_stack, bounds=(1, 12)),
             ),
             shown=_two_stacks,
         ),
@@ -371,7 +371,7 @@ ASSIGNMENT = Assignment(
             "find the slip",
             (
                 Part("slip_line", "first_slip", 1, lambda facts: {"lines": facts["lines"]}, slips=0),
-                Part("right_number", "receptive_size", 1, lambda facts: facts["slip"]),
+                Part("right_number", "receptive_size", 1, lambda facts: facts["slip"], bounds=(11, 60)),
             ),
             facts=_notes,
             shown=_written_notes,
