@@ -37,7 +37,7 @@ def test_the_window_over_the_edge_is_where_keras_puts_it(pooling):
     for number, line in enumerate(windows):
         assert re.search("└─┴─┘", line).start() == first + 6 * number
     assert max(line.rindex("┘") for line in windows) == inputs.rindex("■") + 2
-    assert len(Sheet(pooling.name, student_id="ada")["over-the-edge"].row) == size
+    assert len(Sheet(pooling.name, student_id="ada")["over-the-edge"].rows[0]) == size
 
 
 def test_the_function_to_repair_has_the_four_faults_that_are_promised(pooling):

@@ -518,13 +518,6 @@ add(
 )
 add(
     "side_before",
-    "largest-for-smallest",
-    lambda size, windows, most: None if most else (size + 1) * math.prod(windows) - 1,
-    "{answer} is the largest such side; asked is the smallest, where nothing is dropped.",
-    "pooling",
-)
-add(
-    "side_before",
     "windows-added",
     lambda size, windows, most: size * sum(windows) if sum(windows) != math.prod(windows) else None,
     "{answer} adds the windows up. One pooling after another divides again and again: going back, multiply.",
@@ -688,7 +681,7 @@ add(
     "changed_outputs",
     "none-changes",
     lambda **given: 0,
-    "{answer} would be full invariance. It changes if a larger value comes in or the largest goes out.",
+    "{answer} would be full invariance. A maximum changes if a larger value comes in or the largest leaves.",
     "pooling",
 )
 add(

@@ -51,20 +51,32 @@ def _by_hand(asked: Asked) -> str:
     )
 
 
-def _uneven_row(dice: Dice) -> Facts:
+def _uneven_rows(dice: Dice) -> Facts:
     """Eight numbers; their means are whole, and at the end, where zeros would win, all are negative."""
-    row = [dice.roll(-6, 9) for _ in range(6)] + [dice.roll(-9, -1), dice.roll(-9, -1)]
-    for last, width in ((2, 3), (5, 3), (7, 2)):
-        row[last] -= sum(row[last - width + 1 : last + 1]) % width
-    return {"row": tuple(row)}
+    rows = []
+    for _ in range(2):
+        row = [dice.roll(-6, 9) for _ in range(6)] + [dice.roll(-9, -1), dice.roll(-9, -1)]
+        for last, width in ((2, 3), (5, 3), (7, 2)):
+            row[last] -= sum(row[last - width + 1 : last + 1]) % width
+        rows.append(tuple(row))
+    return {"rows": tuple(rows)}
 
 
-def _pooled_row(rule: str) -> Any:
-    return lambda facts: {"values": facts["row"], "pool_size": 3, "padding": "same", "rule": rule}
+def _pooled_row(number: int, rule: str) -> Any:
+    return lambda facts: {
+        "values": facts["rows"][number],
+        "pool_size": 3,
+        "padding": "same",
+        "rule": rule,
+    }
 
 
 def _uneven(asked: Asked) -> str:
-    return f"The row is **{', '.join(map(number_text, asked.row))}**."
+    first, second = (", ".join(map(number_text, row)) for row in asked.rows)
+    return (
+        f'- `edge_maxima`: `MaxPooling1D(3, padding="same")` on the row {first}\n'
+        f'- `edge_means`: `AveragePooling1D(3, padding="same")` on the row {second}'
+    )
 
 
 def _maps(dice: Dice) -> dict[str, Any]:
@@ -103,23 +115,24 @@ def _left(asked: Asked) -> str:
 
 
 def _heads(dice: Dice) -> Facts:
-    side = dice.roll(4, 9)
-    return {
-        "maps": (side, side + dice.roll(1, 4), 16 * dice.roll(3, 16)),
-        "units": dice.pick((8, 10, 12, 15, 20, 25)),
-    }
+    """Two last maps: the count of one head is not that of the other, taken for the wrong one."""
+    maps = []
+    for _ in range(2):
+        side = dice.roll(4, 9)
+        maps.append((side, side + dice.roll(1, 4), 16 * dice.roll(3, 16)))
+    return {"maps": tuple(maps), "units": dice.pick((8, 10, 12, 15, 20, 25))}
 
 
-def _head(head: str) -> Any:
-    return lambda facts: {"input_shape": facts["maps"], "units": facts["units"], "head": head}
+def _head(number: int, head: str) -> Any:
+    return lambda facts: {"input_shape": facts["maps"][number], "units": facts["units"], "head": head}
 
 
 def _both_heads(asked: Asked) -> str:
-    maps, dense = shape_text(asked.maps), f"`Dense({asked.units})`"
+    (flat, pooled), dense = map(shape_text, asked.maps), f"`Dense({asked.units})`"
     return (
         "| parameters of the dense layer | last maps | first | then |\n|---|---|---|---|\n"
-        f"| `flat_head` | {maps} | `Flatten()` | {dense} |\n"
-        f"| `pooled_head` | {maps} | `GlobalAveragePooling2D()` | {dense} |"
+        f"| `flat_head` | {flat} | `Flatten()` | {dense} |\n"
+        f"| `pooled_head` | {pooled} | `GlobalAveragePooling2D()` | {dense} |"
     )
 
 
@@ -318,10 +331,10 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("edge_maxima", "pooled", 1, _pooled_row(MAXIMUM)),
-                Part("edge_means", "pooled", 1, _pooled_row(AVERAGE)),
+                Part("edge_maxima", "pooled", 1, _pooled_row(0, MAXIMUM)),
+                Part("edge_means", "pooled", 1, _pooled_row(1, AVERAGE)),
             ),
-            facts=_uneven_row,
+            facts=_uneven_rows,
             shown=_uneven,
         ),
         Question(
@@ -357,9 +370,13 @@ ASSIGNMENT = Assignment(
             2,
             "calculate",
             (
-                Part("flat_head", "head_parameters", 1, _head("Flatten"), bounds=(6_000, 400_000)),
+                Part("flat_head", "head_parameters", 1, _head(0, "Flatten"), bounds=(6_000, 400_000)),
                 Part(
-                    "pooled_head", "head_parameters", 1, _head("GlobalAveragePooling2D"), bounds=(400, 7_000)
+                    "pooled_head",
+                    "head_parameters",
+                    1,
+                    _head(1, "GlobalAveragePooling2D"),
+                    bounds=(400, 7_000),
                 ),
             ),
             facts=_heads,

@@ -340,8 +340,8 @@ ASSIGNMENT = Assignment(
             2,
             "predict",
             (
-                Part("paths_a", "paths", 1, roll=_plain_stack, bounds=(1, 16)),
-                Part("paths_b", "paths", 1, roll=_strided_stack, bounds=(1, 12)),
+                Part("paths_a", "paths", 1, roll=_plain_stack, bounds=(1, 16), slips=3),
+                Part("paths_b", "paths", 1, roll=_strided_stack, bounds=(1, 12), slips=4),
             ),
             shown=_two_stacks,
         ),
