@@ -27,14 +27,21 @@ def rehearsal() -> Rehearsal:
     return Rehearsal.read(CLASS, Course.load(CLASS.parents[1]))
 
 
-def graded(notebook: Any, work: Work, monkeypatch: Any, *, keras: bool) -> dict[str, float]:
-    """Run the answers one after the other, as a notebook does: names live on."""
+def pace(notebook: Any, task_id: str) -> str:
+    """What the answers to a question take: a moment, Keras, or a training."""
+    if notebook.trains(task_id):
+        return "training"
+    return "keras" if notebook.needs_keras(task_id) else "moment"
+
+
+def graded(notebook: Any, work: Work, monkeypatch: Any, wanted: str = "moment") -> dict[str, float]:
+    """Run the answers of one pace one after the other, as a notebook does: names live on."""
     marks: dict[str, float] = {}
     namespace: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
     namespace["sheet"] = Sheet(work.assignment, namespace)
     monkeypatch.setenv("COURSE_STUDENT", work.student)
     for task_id in notebook.graded:
-        if notebook.needs_keras(task_id) != keras:
+        if pace(notebook, task_id) != wanted:
             continue
         source = work.cells.get(task_id, notebook.cell(task_id, released=True).source)
         source = made_up.fill(source, work.assignment, work.student)
@@ -84,14 +91,21 @@ def test_students_work_is_whole(rehearsal, notebook):
 
 def test_known_marks_are_what_the_test_cells_give(rehearsal, notebook, monkeypatch, capsys):
     for work in works(rehearsal, notebook):
-        for task_id, points in graded(notebook, work, monkeypatch, keras=False).items():
+        for task_id, points in graded(notebook, work, monkeypatch).items():
             assert points == work.marks[f"{task_id}-check"], (work.student, task_id)
 
 
 @pytest.mark.keras
 def test_known_marks_of_models_are_what_the_test_cells_give(rehearsal, notebook, monkeypatch, capsys):
     for work in works(rehearsal, notebook):
-        for task_id, points in graded(notebook, work, monkeypatch, keras=True).items():
+        for task_id, points in graded(notebook, work, monkeypatch, "keras").items():
+            assert points == work.marks[f"{task_id}-check"], (work.student, task_id)
+
+
+@pytest.mark.slow
+def test_known_marks_of_trainings_are_what_the_test_cells_give(rehearsal, notebook, monkeypatch, capsys):
+    for work in works(rehearsal, notebook):
+        for task_id, points in graded(notebook, work, monkeypatch, "training").items():
             assert points == work.marks[f"{task_id}-check"], (work.student, task_id)
 
 
@@ -101,5 +115,5 @@ def test_who_copies_is_told(rehearsal, notebooks, monkeypatch, capsys):
         if work.about.startswith("Copied"):
             ids = tuple(each.student for each in rehearsal.works if each.assignment == work.assignment)
             monkeypatch.setattr(sheet, "class_ids", lambda ids=ids: ids)
-            graded(notebooks[work.assignment], work, monkeypatch, keras=False)
+            graded(notebooks[work.assignment], work, monkeypatch)
             assert "another student's numbers" in " ".join(capsys.readouterr().out.split())
