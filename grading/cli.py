@@ -78,6 +78,10 @@ def parser() -> argparse.ArgumentParser:
                 "--format", choices=["csv", "canvas", "moodle"], default="csv", help="who is to read it"
             )
 
+    verb = verbs.add_parser("key", help="write a student's answer key: class/keys/STUDENT/ASSIGNMENT.html")
+    verb.add_argument("student", metavar="STUDENT", help="the student's id")
+    verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
+
     verbs.add_parser("report", help="write the instructor's page with pictures: class/report/index.html")
     verbs.add_parser("doctor", help="try which protections against students' code hold on this machine")
     verbs.add_parser("rehearse", help="grade the rehearsal class of tests/class into build/rehearsal")
@@ -100,7 +104,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 130
 
 
-def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911  # one return a verb
+def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911, PLR0912  # one return a verb
     # Matplotlib's cache, where no home may be there to write to.
     os.environ.setdefault("MPLCONFIGDIR", str(root / ".cache" / "matplotlib"))
     if options.verb == "doctor":
@@ -132,6 +136,12 @@ def _run(options: argparse.Namespace, root: Path) -> int:  # noqa: PLR0911  # on
         from grading import bundle
 
         run.say(f"{course.show(bundle.make(course))} is what a student needs")
+        return 0
+    if options.verb == "key":
+        from grading import key
+
+        for file in key.write(course, options.student, options.assignments):
+            run.say(f"key       {course.show(file)}")
         return 0
     if options.verb == "grade":
         how = run.Options(
