@@ -26,9 +26,10 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from book.execute import ExecutionError, execute, forget_others, is_notebook
+from book.execute import ExecutionError, execute, forget_others, is_notebook, read
 from book.notebooks import export_all
 from book.pictures import lighten
+from book.runtime import NoRuntimeError, assemble, fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What the site is made from, and what the outputs of notebooks are made from besides their cells.
@@ -36,6 +37,11 @@ SOURCES = ("_config.yml", "_toc.yml", "chapters", "book", "cnnlib", "requirement
 LIBRARY = ("cnnlib", "requirements.lock")
 #: Kept in a finished site: the fingerprint of its sources.
 STAMP = ".made-from"
+#: The folder of the site that runs its live cells, and the scripts in it besides Python itself.
+LIVE = "live"
+SCRIPTS = ("live.js", "live.css", "worker.js", "running.py")
+#: Kept in a finished site that has live cells, but could not get what runs them.
+WITHOUT = ".without-live-cells"
 #: How the names of folders end in which a build works.
 WORK = ".book-build"
 
@@ -150,7 +156,7 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
     with _only_one(caches / "lock"):
         start = time.monotonic()
         key = _key(root, chapter)
-        if is_fresh(site, key):
+        if is_fresh(site, key) and not _can_be_completed(root, site):
             say(f"the site in {_short(site)} is up to date")
             return site
         # Named so that what a killed build left is told from all else that may lie beside the site.
@@ -165,8 +171,13 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
                 execute(notebooks, cache, say)
             except ExecutionError as error:
                 raise BuildError(str(error)) from None
+            live = add_live_cells(root, notebooks, work / LIVE)
             say("rendering the pages")
             html = render(root, work / "stage", work, cache, strict=chapter is None)
+            if live:
+                (work / LIVE).rename(html / LIVE)
+            elif live is None:
+                (html / WITHOUT).touch()
             lighten(html / "_images")
             export_all(notebooks, work / "stage", cache, html / "notebooks")
             if chapter and chapter.stem != "index":
@@ -183,8 +194,40 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
     return site
 
 
+def add_live_cells(root: Path, notebooks: Iterable[Path], target: Path) -> bool | None:
+    """Put what runs cells tagged ``live`` into ``target``; False if there are none, None if it cannot be had.
+
+    The book is whole without it: the pages just have no live cells.
+    """
+    if not any("live" in cell.metadata.get("tags", []) for path in notebooks for cell in read(path).cells):
+        return False
+    try:
+        assemble(root, target / "pyodide", say)
+    except NoRuntimeError as error:
+        say(f"no live cells: {error}")
+        shutil.rmtree(target, ignore_errors=True)
+        return None
+    for name in SCRIPTS:
+        shutil.copy(root / "book" / "live" / name, target)
+    return True
+
+
+def _can_be_completed(root: Path, site: Path) -> bool:
+    """Whether ``site`` was built without what runs its live cells, and it can be had now."""
+    if not (site / WITHOUT).is_file():
+        return False
+    try:
+        fetch(root, say)
+    except NoRuntimeError as error:
+        say(f"no live cells: {error}")
+        return False
+    return True
+
+
 def render(root: Path, source: Path, work: Path, cache: Path, strict: bool) -> Path:
     """Let Jupyter Book make pages of what is staged in ``source``; return their folder.
+
+    Pages with live cells ask for the script that runs them, if ``work`` holds it.
 
     Raises:
         BuildError: Jupyter Book failed or warned. Without ``strict``, references to what is not in this
@@ -193,6 +236,7 @@ def render(root: Path, source: Path, work: Path, cache: Path, strict: bool) -> P
     environment = os.environ | {
         "JUPYTERCACHE": str(cache),
         "BOOK_CACHE": str(cache),
+        "BOOK_LIVE": "1" if (work / LIVE).is_dir() else "",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "PYTHONWARNINGS": "ignore",
     }

@@ -159,6 +159,16 @@ def _version(package: str) -> str:
         return version(f"{package}-cpu")
 
 
+def enliven(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let a page with live cells load the small script that runs them, if the site has it."""
+    if os.environ.get("BOOK_LIVE") and _LIVE.search(context.get("body") or ""):
+        script, style = (context["pathto"](f"live/{name}", 1) for name in ("live.js", "live.css"))
+        context["metatags"] = (
+            f'{context.get("metatags", "")}\n<link rel="stylesheet" href="{style}"/>'
+            f'\n<script defer src="{script}"></script>'
+        )
+
+
 #: An entry of the side bar with pages below it.
 _FOLD = re.compile(r"(?P<before><a\b[^>]*>(?P<text>.*?)</a>\s*<details[^>]*>\s*)<summary>", re.DOTALL)
 #: Roles that browsers do not know where docutils puts them, and tables that would widen a phone's page.
@@ -169,6 +179,7 @@ _MENDS = [
     (re.compile(r'(<summary) aria-label="Toggle hidden content"'), r"\1"),  # it says so itself
     (re.compile(r"(<table\b.*?</table>)", re.DOTALL), r'<div class="table-wrap">\1</div>'),
 ]
+_LIVE = re.compile(r'<div class="cell [^"]*\btag_live\b(?!-)')
 _OG_URL = re.compile(r'<meta property="og:url"[^>]*>\n?')
 _DESCRIPTIONS = {
     "search": "Search the course on convolutional neural networks.",
@@ -226,6 +237,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", tidy, priority=900)
     app.connect("html-page-context", name_the_folds, priority=900)
     app.connect("html-page-context", foot, priority=910)
+    app.connect("html-page-context", enliven, priority=910)
     app.connect("build-finished", copy_files)
     app.connect("build-finished", map_the_site)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
