@@ -14,5 +14,13 @@ from cnnlib.explorers.microscope import ConvolutionMicroscope
 from cnnlib.explorers.one_window import OneWindow
 from cnnlib.explorers.receptive_cone import ReceptiveCone
 from cnnlib.explorers.shift_and_pool import ShiftAndPool
+from cnnlib.explorers.workbench import ArchitectureWorkbench
 
-__all__ = ["ConvolutionMicroscope", "FilterStack", "OneWindow", "ReceptiveCone", "ShiftAndPool"]
+__all__ = [
+    "ArchitectureWorkbench",
+    "ConvolutionMicroscope",
+    "FilterStack",
+    "OneWindow",
+    "ReceptiveCone",
+    "ShiftAndPool",
+]

