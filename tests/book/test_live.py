@@ -292,7 +292,7 @@ CELLS = [
     ("none", "secret = 1", ""),
     ("live-setup", "def double(n):\n    return 2 * n", ""),
     ("live", "print(double(21))\n'secret' in globals()", "printed"),
-    ("live", "from cnnlib.plots import style\nimport matplotlib.pyplot as plt\nplt.plot([1]); plt.title('A');",
+    ("live", "from cnnlib.plots import style\nimport matplotlib.pyplot as plt\nplt.plot([1, 2]);",
      "<figure><img alt='A line' src='data:,'><figcaption>Caption</figcaption></figure>"),
 ]  # fmt: skip
 LOOP = "n = 0\nwhile True:\n    n += 1"
