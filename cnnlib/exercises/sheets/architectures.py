@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.architectures import BILLS, lenet_like
+from cnnlib.exercises.kinds.architectures import lenet_like
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.misconceptions import mistaken
 from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Summary, model_table, trace
@@ -160,20 +160,30 @@ def _varied(dice: Dice) -> Facts:
     }
 
 
-def _plan(asked: Asked) -> str:
+def _two_varied(dice: Dice) -> Facts:
+    return {"first": _varied(dice), "second": _varied(dice)}
+
+
+def _plan(network: Facts) -> str:
     """The layers of a network, without any count."""
-    bills = lenet_like(asked.input_shape, asked.blocks, asked.units)
-    blocks, units = iter(asked.blocks), iter(asked.units)
-    lines = [f"Input: {shape_text(asked.input_shape)}", ""]
-    for number, bill in enumerate(bills, 1):
+    blocks, units = iter(network["blocks"]), iter(network["units"])
+    lines = [f"Input: {shape_text(network['input_shape'])}", ""]
+    for number, bill in enumerate(lenet_like(**network), 1):
+        what = {"MaxPooling2D": "2×2, stride 2"}.get(bill.layer, "")
         if bill.layer == "Conv2D":
             filters, kernel, padding = next(blocks)
             what = f"{filters} filters of {kernel}×{kernel}, padding {padding}"
-        else:
-            what = {"MaxPooling2D": "2×2, stride 2", "Dense": ""}.get(bill.layer, "")
-            what = f"{next(units)} units" if bill.layer == "Dense" else what
+        elif bill.layer == "Dense":
+            what = f"{next(units)} units"
         lines.append(f"{number}  {bill.layer:<14}{what}".rstrip())
     return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def _plans(asked: Asked) -> str:
+    return (
+        f"For `most_parameters` and `most_values`:\n\n{_plan(asked.first)}\n\n"
+        f"For `most_macs`:\n\n{_plan(asked.second)}"
+    )
 
 
 def _same_lenet(facts: Facts) -> Facts:
@@ -462,12 +472,12 @@ ASSIGNMENT = Assignment(
                     f"most_{bill}",
                     "dearest_layer",
                     1,
-                    lambda facts, bill=bill: {**_same_lenet(facts), "bill": bill},  # type: ignore[misc]
+                    lambda facts, bill=bill, which=which: {**facts[which], "bill": bill},  # type: ignore[misc]
                 )
-                for bill in BILLS
+                for bill, which in (("parameters", "first"), ("values", "first"), ("macs", "second"))
             ),
-            facts=_varied,
-            shown=_plan,
+            facts=_two_varied,
+            shown=_plans,
         ),
         Question(
             "read-the-summary",

@@ -8,7 +8,7 @@ from typing import Any
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.misconceptions import mistaken
-from cnnlib.exercises.networks import model_table, trace
+from cnnlib.exercises.networks import Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
     Assignment,
@@ -20,7 +20,7 @@ from cnnlib.exercises.sheet import (
     rows_text,
 )
 from cnnlib.exercises.tasks import Task
-from cnnlib.layers import BatchNormalization, Conv2D, Dense, Flatten, MaxPooling2D, ReLU
+from cnnlib.layers import BatchNormalization, Conv2D, Dense, Flatten, Layer, MaxPooling2D, ReLU
 
 # --- How the numbers are drawn, and how they are shown ------------------------------------------------
 
@@ -180,28 +180,29 @@ def _value(which: str) -> Any:
     return lambda facts: {**_chosen("held", "scale", "shift")(facts), "asked": facts[which]}
 
 
-def _summary_block(dice: Dice) -> Facts:
+def _summary_blocks(dice: Dice) -> Facts:
+    first, second = 2 * dice.roll(4, 12), 2 * dice.roll(6, 20)
     return {
-        "kernel_size": dice.pick((3, 5)),
-        "channels": dice.roll(4, 20),
-        "filters": 2 * dice.roll(4, 20),
+        "first": {"kernel_size": dice.pick((3, 5)), "channels": dice.roll(3, 20), "filters": first},
+        "second": {"kernel_size": 3, "channels": first, "filters": second},
     }
 
 
 def _summary_text(asked: Asked) -> str:
-    k, channels, filters = asked.kernel_size, asked.channels, asked.filters
-    shape = f"(None, 24, 24, {filters})"
+    first, second = asked.first, asked.second
+    layers: list[Layer] = []
+    for block in (first, second):
+        layers += [
+            Conv2D(block["filters"], block["kernel_size"], padding="same", use_bias=False),
+            BatchNormalization(),
+            ReLU(),
+        ]
+    blanks = {(1, 3), (2, 3), (4, 3), (5, 3), (0, 3)}
+    kernels = [f"{block['kernel_size']}×{block['kernel_size']}" for block in (first, second)]
     return (
-        f"The input has {channels} channels, the kernels are {k}×{k}, and the convolution has "
-        f"`use_bias=False`.\n\n"
-        "```text\n"
-        "   Layer                 Output shape              Parameters\n"
-        f"1  Conv2D                {shape:<26}{'?':>10}\n"
-        f"2  BatchNormalization    {shape:<26}{'?':>10}\n"
-        f"3  ReLU                  {shape:<26}{'0':>10}\n"
-        f"Total                                                       ?\n"
-        f"Trainable                                                   ?\n"
-        "```"
+        f"The input has {first['channels']} channels. Layer 1 has {kernels[0]} kernels, layer 4 has "
+        f"{kernels[1]} kernels; both have `use_bias=False`.\n\n"
+        f"```text\n{Summary((24, 24, first['channels']), tuple(layers), blanks)}\n```"
     )
 
 
@@ -387,10 +388,10 @@ ASSIGNMENT = Assignment(
             2,
             "read a summary",
             (
-                Part("trainable", "block_trained", 1, dict),
-                Part("all_parameters", "block_parameters", 1, dict),
+                Part("trainable", "block_trained", 1, lambda facts: facts["first"]),
+                Part("all_parameters", "block_parameters", 1, lambda facts: facts["second"]),
             ),
-            facts=_summary_block,
+            facts=_summary_blocks,
             shown=_summary_text,
         ),
         Question(
