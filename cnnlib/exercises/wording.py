@@ -92,7 +92,7 @@ SAY = {
     "deep": "your answer is lists within lists, more than {count} deep; no array of this course has so many "
     "axes.",
     "ragged": "the rows of your array are not of equal length.",
-    "axes": "your array has {given} (shape {shape}); {count} are asked for.",
+    "axes": "your array has {given} (shape {shape}); the number of axes asked for is {count}.",
     "shape": "your array has shape {shape}; that is not how many places the kernel has. Count them again.",
     # functions
     "not-a-function": "{name} is of type {type}; a function is asked for.",
