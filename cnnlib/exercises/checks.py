@@ -182,23 +182,19 @@ def check_function(  # noqa: PLR0911  # one return for each thing that can be wr
         return Verdict(EMPTY, say("empty"))
     if not callable(function):
         return Verdict(FORM, say("not-a-function", name=name, type=type(function).__name__))
-    outcomes = []
+    outcomes: list[_Outcome] = []
+    first: _Outcome | None = None
     for case in cases:
         outcome = _try(name, function, case, arguments)
         if outcome.empty:
             return Verdict(EMPTY, outcome.problem or "")
+        if outcome.problem and first is None:  # what takes too long once is not tried twenty times
+            return Verdict(FORM, outcome.problem)
+        if first is None and not case.kind.form.same(outcome.value, case.answer):
+            first = outcome
         outcomes.append(outcome)
-    form = cases[0].kind.form
-    failed = [
-        outcome
-        for outcome in outcomes
-        if outcome.problem or not form.same(outcome.value, outcome.case.answer)
-    ]
-    if not failed:
+    if first is None:
         return Verdict(RIGHT, say("function-right", count=len(cases)), share=1.0)
-    first = failed[0]
-    if first.problem:
-        return Verdict(FORM, first.problem)
     call, result = _call_text(name, first.case, arguments), brief(first.value)
     entry = _slip_behind(outcomes)
     if entry:

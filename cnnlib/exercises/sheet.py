@@ -508,7 +508,7 @@ class Sheet:
 
 
 #: So many made-up students tell whether a part is telling.
-_PANEL = 50
+_PANEL = 30
 
 
 @functools.cache

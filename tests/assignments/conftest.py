@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import dataclasses
 import functools
 import io
@@ -132,7 +133,7 @@ class Notebook:
         config = Config()
         config.ClearSolutions.code_stub = {"python": "# your answer here"}
         config.ClearSolutions.text_stub = "*Write your answer here.*"
-        notebook, resources = nbformat.read(self.path, as_version=4), {}
+        notebook, resources = copy.deepcopy(self.solution), {}
         for preprocessor in (ClearSolutions, ClearHiddenTests):
             notebook, resources = preprocessor(config=config).preprocess(notebook, resources)
         return notebook
@@ -146,9 +147,6 @@ class Notebook:
 
     def cell(self, grade_id: str, released: bool = False) -> nbformat.NotebookNode:
         return self._cells[released][grade_id]
-
-    def has(self, grade_id: str) -> bool:
-        return grade_id in self._cells[False]
 
     @functools.cached_property
     def graded(self) -> dict[str, float]:

@@ -6,6 +6,7 @@ is loaded.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 import re
@@ -23,11 +24,13 @@ def module_name(assignment: str) -> str:
     return re.sub(r"^\d+-", "", assignment).replace("-", "_")
 
 
-def names() -> list[str]:
+@functools.cache
+def names() -> tuple[str, ...]:
     """The names of all modules."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
+@functools.cache
 def load(assignment: str) -> Any:
     """The :class:`~cnnlib.exercises.sheet.Assignment` of a name, or of a module's name.
 
