@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnlib.exercises.checks import EMPTY, FORM, RIGHT, WRONG, Verdict
-from cnnlib.exercises.wording import say, shape_text
+from cnnlib.exercises.wording import chapter_reference, say, shape_text
 from cnnlib.images import crop, handwritten_digits, to_floats
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Budget:
     def _sees(self, table: Summary) -> Verdict:
         facts = {"given": last_field(table), "limit": self.field}
         if facts["given"] < self.field:
-            return Verdict(WRONG, say("budget-below", **facts))
+            return Verdict(WRONG, f"{say('budget-below', **facts)} {chapter_reference('receptive-field')}")
         return Verdict(RIGHT, say("budget-sees", **facts), share=1.0)
 
 
@@ -179,7 +179,8 @@ class Exam:
         won = max((points for least, points in self.steps if share >= least), default=0.0)
         if share >= wanted:
             return Verdict(RIGHT, text, share=won)
-        return Verdict(WRONG, f"{text} {say('accuracy-question')}", share=won)
+        text = f"{text} {say('accuracy-question')} {chapter_reference('learning')}"
+        return Verdict(WRONG, text, share=won)
 
 
 def read_network(name: str, answer: Any) -> tuple[Model | None, Verdict]:
@@ -193,7 +194,9 @@ def read_network(name: str, answer: Any) -> tuple[Model | None, Verdict]:
     kind = type.__dict__["__name__"].__get__(type(answer))[:40]  # past what a metaclass may say
     if answer is ...:
         return None, Verdict(EMPTY, say("empty"))
-    if kind not in ("Sequential", "Model") or _of_keras(answer):
+    if _of_keras(answer):
+        return None, Verdict(FORM, say("not-a-network", name=name, type=f"keras.{kind}"))
+    if kind not in ("Sequential", "Model"):
         return None, Verdict(FORM, say("not-a-network", name=name, type=kind))
     try:
         description = answer.get_config()
@@ -226,7 +229,8 @@ def last_field(table: Summary) -> int:
 def _within(what: str, given: int, limit: int) -> Verdict:
     facts = {"what": say(what), "given": given, "limit": limit}
     if given > limit:
-        return Verdict(WRONG, say("budget-above", **facts))
+        text = f"{say('budget-above', **facts)} {chapter_reference('classic-architectures')}"
+        return Verdict(WRONG, text)
     return Verdict(RIGHT, say("budget-within", **facts), share=1.0)
 
 

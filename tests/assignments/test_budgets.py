@@ -157,6 +157,22 @@ def test_every_budget_is_kept_by_a_simple_network_and_not_by_a_thoughtless_one()
         assert 9 <= budget.field <= last_field(reference(budget.side, 6).summary())
 
 
+def test_a_model_of_keras_is_told_from_a_network_of_the_library():
+    model = type("Sequential", (), {"__module__": "keras.src.models.sequential"})()
+    assert read_network("network", model)[1].text.startswith(
+        "network is of type keras.Sequential; a network of cnn"
+    )
+
+
+def test_what_is_not_kept_sends_to_its_chapter():
+    wide = Sequential([Input((24, 24, 1)), Conv2D(60, 9), GlobalAveragePooling2D(), Dense(3)])
+    _, parameters, macs, field, exam = verdicts(wide)
+    for verdict, chapter in ((parameters, 12), (macs, 12), (field, 8)):
+        assert f"See chapter {chapter}, “" in verdict.text
+    assert "far above its budget" in exam.text
+    assert "See chapter 11, “" in Exam(BUDGET)._mark(0.5, 300).text
+
+
 def test_an_answer_that_is_none_is_named():
     assert read_network("network", ...)[1].state == "empty"
     assert read_network("network", None)[1].text.startswith("network is of type NoneType;")
