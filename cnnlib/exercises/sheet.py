@@ -49,6 +49,8 @@ SORTS = (
 VARIABLES = ("COURSE_STUDENT", "JUPYTERHUB_USER")
 #: Where the grader puts the ids of those who handed in, as a JSON list.
 CLASS = "COURSE_CLASSMATES"
+#: No student id is longer than this.
+LONGEST = 80
 #: So many draws of a question's facts, and of each part, before it is given up.
 DRAWS, DRAWS_OF_A_PART = 200, 60
 
@@ -448,7 +450,9 @@ class Sheet:
     def typed(self) -> str | None:
         """What the notebook says in ``student_id``."""
         typed = self._namespace.get("student_id")
-        return str(typed) if type(typed) in (str, int, np.str_) else None
+        if type(typed) not in (str, int, np.str_) or len(str(typed)) > LONGEST:
+            return None
+        return str(typed)
 
     def who(self) -> Shown:
         """Say whose numbers these are."""

@@ -70,6 +70,11 @@ def test_where_the_id_is_looked_for(monkeypatch):
     with pytest.raises(NotYet, match="student_id") as said:
         sheet.who()
     assert len(said.value._render_traceback_()) == 1
+    for nobody_s in (None, [], "", "  ", "x" * 81, b"ada", type("Sly", (str,), {})("ada")):
+        names["student_id"] = nobody_s
+        assert sheet.typed is None or not sheet.typed.strip()
+        with pytest.raises(NotYet):
+            sheet.who()
     names["student_id"] = "Typed"
     assert sheet.student == "typed"
     names["student_id"] = 20261234
