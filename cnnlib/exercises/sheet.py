@@ -450,9 +450,9 @@ class Sheet:
     def typed(self) -> str | None:
         """What the notebook says in ``student_id``."""
         typed = self._namespace.get("student_id")
-        if type(typed) not in (str, int, np.str_) or len(str(typed)) > LONGEST:
-            return None
-        return str(typed)
+        if type(typed) is int and abs(typed) < 10**LONGEST:
+            return str(typed)
+        return str(typed) if type(typed) in (str, np.str_) and len(typed) <= LONGEST else None
 
     def who(self) -> Shown:
         """Say whose numbers these are."""
