@@ -452,7 +452,8 @@ class Sheet:
         typed = self._namespace.get("student_id")
         if type(typed) is int and abs(typed) < 10**LONGEST:
             return str(typed)
-        return str(typed) if type(typed) in (str, np.str_) and len(typed) <= LONGEST else None
+        kind = type(typed)  # exactly: a class of the student's own may say anything
+        return str(typed) if kind in (str, np.str_) and len(str(typed)) <= LONGEST else None
 
     def who(self) -> Shown:
         """Say whose numbers these are."""
