@@ -120,3 +120,29 @@ def middle() -> Callable[..., tuple[float, float]]:
         return (x, y)
 
     return find
+
+
+@pytest.fixture
+def violations() -> Callable[[Any], dict[str, Any]]:
+    """What axe finds on a page, wide and narrow; in the dark by the rules of colours alone."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def look(page: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+        for width, theme, rules in ((1280, "light", {}), (360, "light", {}), (360, "dark", colours)):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate(
+                """theme => {
+                    document.documentElement.dataset.theme = theme;
+                    if (theme === "dark") document.body.style.cssText += "background:#121212;color:#eee";
+                }""",
+                theme,
+            )
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            for violation in Axe().run(page, options={"preload": False, **rules}).response["violations"]:
+                nodes = [node["html"][:150] for node in violation["nodes"]]
+                found[f"{violation['id']}, {width}, {theme}"] = nodes
+        return found
+
+    return look

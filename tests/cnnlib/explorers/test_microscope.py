@@ -65,8 +65,8 @@ def told(example: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         explorer = ConvolutionMicroscope(**example)
     except CnnError as error:
         return {"rank": rank, **state}, str(error)
-    places = sorted({0, explorer.steps // 2, explorer.steps - 1})
-    return {"rank": rank, **state}, {place: explorer._regions(place) for place in places}
+    place = int(np.sum(explorer.inputs) * 4) % explorer.steps  # now the first, now the last
+    return {"rank": rank, **state}, {place: explorer._regions(place)}
 
 
 def test_every_showing_has_an_id_of_its_own_and_a_link_can_name_it() -> None:
@@ -198,7 +198,7 @@ def say(page: Any, identity: str = "") -> str:
 
 
 def test_the_script_computes_what_python_computes(show: Any, asked: Any) -> None:
-    """Hundreds of examples, several steps each: the same HTML, numbers and words, and the same refusals."""
+    """Hundreds of examples, each at some step: the same HTML, numbers and words, and the same refusals."""
     cases = [told(example) for example in drawn(800)]
     assert sum(isinstance(answer, dict) for _, answer in cases) >= 500
     assert len({answer.split(":")[1][:8] for _, answer in cases if isinstance(answer, str)}) >= 2
@@ -270,33 +270,33 @@ def test_what_is_typed_is_convolved(show: Any) -> None:
     assert page.locator(".cx-facts").inner_text() in re.sub("<[^>]+>", "", other._regions()["facts"])
 
 
-@pytest.mark.parametrize(
-    ("label", "typed", "arguments"),
-    [
-        ("stride", "0", {"stride": 0}),
-        ("stride", "1.5", {"stride": 1.5}),
-        ("dilation", "3", {"dilation": 3}),
-        ("input values", "3", {"inputs": [3]}),
-        ("input values", "1 20000", {"inputs": [1, 20000]}),
-        ("input values", "x", {"inputs": ["x"]}),
-        ("kernel weights", "", {"kernel": []}),
-        ("on each side", "-1", {"padding": -1}),
-        ("on each side", "20", {"padding": 20}),
-        ("the value", "12345", {"pad_value": 12345}),
-    ],
-)
-def test_errors_are_said_as_the_library_says_them(show: Any, label: str, typed: str, arguments: Any) -> None:
+WRONG: list[tuple[str, str, dict[str, Any]]] = [
+    ("stride", "0", {"stride": 0}),
+    ("stride", "1.5", {"stride": 1.5}),
+    ("dilation", "3", {"dilation": 3}),
+    ("input values", "3", {"inputs": [3]}),
+    ("input values", "1 20000", {"inputs": [1, 20000]}),
+    ("input values", "x", {"inputs": ["x"]}),
+    ("kernel weights", "", {"kernel": []}),
+    ("on each side", "-1", {"padding": -1}),
+    ("on each side", "20", {"padding": 20}),
+    ("the value", "12345", {"pad_value": 12345}),
+]
+
+
+def test_errors_are_said_as_the_library_says_them(show: Any) -> None:
     example = {"inputs": [3, 1, 4], "kernel": [1, 2, 3], "padding": 0}
     page = show(ConvolutionMicroscope(**example))
     before = say(page)
     page.locator("summary").click()
-    page.get_by_label(label).fill(typed)
-    with pytest.raises(CnnError) as caught:
-        ConvolutionMicroscope(**{**example, **arguments})
-    assert page.get_by_role("alert").inner_text() == str(caught.value)
-    assert say(page) == before, "what was right stays"
-    page.get_by_role("button", name="Reset").click()
-    assert not page.get_by_role("alert").is_visible()
+    for label, typed, arguments in WRONG:
+        page.get_by_label(label).fill(typed)
+        with pytest.raises(CnnError) as caught:
+            ConvolutionMicroscope(**{**example, **arguments})
+        assert page.get_by_role("alert").inner_text() == str(caught.value)
+        assert say(page) == before, "what was right stays"
+        page.get_by_role("button", name="Reset").click()
+        assert not page.get_by_role("alert").is_visible()
 
 
 @pytest.mark.parametrize("name", ["picture", "transposed"])

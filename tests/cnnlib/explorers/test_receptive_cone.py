@@ -106,16 +106,17 @@ def test_a_place_that_is_none_is_refused(place: Any, words: str, says: Any) -> N
 
 
 def test_the_script_computes_what_python_computes(show: Any, asked: Any) -> None:
-    """Hundreds of stacks, several outputs each: the same HTML, numbers and words, and the same refusals."""
+    """Hundreds of stacks: the same HTML, numbers and words, and the same refusals."""
     cases, answers = [], []
-    for stack, size in drawn(1000):
+    for number, (stack, size) in enumerate(drawn(1000)):
         places = [{"layer": 1, "output": 0}]
         try:
             explorer = ReceptiveCone(stack, size)
         except CnnError as error:
             answers.append(str(error))
         else:
-            places += [{"layer": explorer.layer, "output": explorer.output}]
+            if number % 4:
+                places = [{"layer": explorer.layer, "output": explorer.output}]
             answers.append([explorer._regions(**place) for place in places])
         cases.append((state(stack, size), places))
     assert sum(isinstance(answer, list) for answer in answers) >= 500
