@@ -27,11 +27,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(mark)
 
 
+class _Shelf:
+    """Pages that were opened before, by the options that no open page can change: to open one takes long."""
+
+    def __init__(self, chromium: Any) -> None:
+        self.chromium, self.free, self.opened = chromium, dict[tuple[Any, ...], list[Any]](), 0
+        self.troubles: list[str] = []
+        self.html: dict[str, str] = {}
+
+    def take(self, key: tuple[Any, ...]) -> Any:
+        if self.free.get(key):
+            return self.free[key].pop()
+        context = self.chromium.new_context(**dict(key))
+        context.set_default_timeout(8_000)
+        context.route("**/*", self.answer)
+        page = context.new_page()
+        page.on("console", self.heard)
+        page.on("pageerror", lambda error: self.troubles.append(f"error: {error}"))
+        return page
+
+    def heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def answer(self, route: Any) -> None:
+        body = self.html.get(route.request.url.split("#")[0])
+        if body is None:
+            self.troubles.append(f"request: {route.request.url}")
+            route.abort()
+        else:
+            route.fulfill(body=body, content_type="text/html; charset=utf-8")
+
+
+@pytest.fixture(scope="session")
+def shelf(chromium: Any) -> _Shelf:
+    return _Shelf(chromium)
+
+
 @pytest.fixture
-def show(chromium: Any) -> Iterator[Callable[..., Any]]:
+def show(shelf: _Shelf) -> Iterator[Callable[..., Any]]:
     """Open a page with these explorers: ``show(explorer, …, width=…, theme=…, hash=…)``."""
-    troubles: list[str] = []
-    contexts = []
+    taken: list[tuple[tuple[Any, ...], Any]] = []
+    shelf.troubles.clear()
 
     def open_page(
         *explorers: Any,
@@ -41,33 +78,25 @@ def show(chromium: Any) -> Iterator[Callable[..., Any]]:
         motion: str = "no-preference",
         **options: Any,
     ) -> Any:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion=motion, **options
-        )
-        contexts.append(context)
-        context.set_default_timeout(8_000)
-        page = context.new_page()
+        key = tuple(sorted(options.items()))
+        page = shelf.take(key)
+        taken.append((key, page))
+        shelf.opened += 1
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme, reduced_motion=motion)
         ground = "background:#121212;color:#eee" if theme == "dark" else ""
         body = "".join(explorer._repr_html_() for explorer in explorers)
-        html = FRAME.format(theme=f' data-theme="{theme}"', ground=ground, body=body)
-
-        def answer(route: Any) -> None:
-            if route.request.url.split("#")[0] == PAGE:
-                route.fulfill(body=html, content_type="text/html; charset=utf-8")
-            else:
-                troubles.append(f"request: {route.request.url}")
-                route.abort()
-
-        context.route("**/*", answer)
-        page.on("console", lambda m: troubles.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-        page.goto(PAGE + hash, wait_until="load")
+        address = f"{PAGE}?{shelf.opened}"  # else a page that differs in its hash alone would not be loaded
+        shelf.html[address] = FRAME.format(theme=f' data-theme="{theme}"', ground=ground, body=body)
+        page.goto(address + hash, wait_until="load")
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert troubles == []
+    for key, page in taken:
+        page.goto("about:blank")
+        shelf.free.setdefault(key, []).append(page)
+    shelf.html.clear()
+    assert shelf.troubles == []
 
 
 @pytest.fixture
