@@ -172,6 +172,11 @@ def _rehearse(course: Course) -> bool:
     count = f"{len(rehearsal.works)} submissions of {len(rehearsal.students)} students"
     run.say(f"rehearsing {', '.join(rehearsal.assignments)}: {count} …")
     hand_in(course, rehearsal)
+    if not config.unsandboxed():
+        from grading import provisioner  # its modules are those of Linux
+
+        provisioner.register(course.solutions)
+        provisioner.address()  # one warm start, which has imported what any assignment needs
     for name in rehearsal.assignments:
         outcome = run.autograde(course, name)
         if outcome.problems:
