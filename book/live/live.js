@@ -185,8 +185,9 @@
       if (this.fold) this.fold.open = true;
       this.input.classList.add("live_edited");
       this.input.append(this.field, this.keys);
-      this.field.focus();
       this.field.setSelectionRange(0, 0);
+      this.field.focus();
+      this.field.scrollLeft = 0; // the last line may be the longest
       this.enable();
     }
 
