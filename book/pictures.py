@@ -1,8 +1,9 @@
 """Makes the figures of a finished site lighter, so that a page opens quickly on a phone.
 
-Matplotlib writes coordinates to a millionth of a point and pictures with an opacity for every pixel. Here
-coordinates are rounded to a tenth of a point, less than a pixel, and pictures inside figures are stored
-with few colours: grey ones in grey, colour photographs with those that suit them best.
+Matplotlib writes coordinates to a millionth of a point, pictures with an opacity for every pixel, and notes
+on how and when a figure was made. Here coordinates are rounded to a tenth of a point, less than a pixel,
+notes and spaces are left out, and pictures inside figures are stored with few colours: grey ones in grey,
+colour photographs with those that suit them best.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ COLOURS = 80
 
 _PATH = re.compile(rb'(?<=\bd=")[^"]*(?=")')
 _LONG = re.compile(rb"-?\d+\.\d{2,}")
+#: What nothing is drawn from: who made the figure, comments, and the space between elements.
+_NOTES = re.compile(rb"<metadata>.*?</metadata>|<!--.*?-->|(?<=>)\s+(?=<)", re.DOTALL)
 _PICTURE = re.compile(rb"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 
 
@@ -28,6 +31,8 @@ def lighten(folder: Path) -> int:
     for path in sorted(folder.glob("*.svg")):
         before = path.read_bytes()
         after = _PICTURE.sub(_smaller, _PATH.sub(_rounded, before))
+        if b"<text" not in after:  # in words a space counts
+            after = _NOTES.sub(b"", _NOTES.sub(b"", after))  # spaces around a note only meet when it is gone
         if len(after) < len(before):
             path.write_bytes(after)
             saved += len(before) - len(after)
@@ -35,7 +40,8 @@ def lighten(folder: Path) -> int:
 
 
 def _rounded(found: re.Match[bytes]) -> bytes:
-    return _LONG.sub(lambda number: b"%g" % round(float(number[0]), 1), found[0])
+    short = _LONG.sub(lambda number: b"%g" % round(float(number[0]), 1), found[0])
+    return re.sub(rb"\s*([A-Za-z])\s*", rb"\1", b" ".join(short.split()))
 
 
 def _smaller(found: re.Match[bytes]) -> bytes:

@@ -56,15 +56,26 @@ def test_coordinates_are_rounded_and_the_rest_is_kept(tmp_path: Path, grey: np.n
         f'<image width="12.345678" href="data:image/png;base64,{picture}"/></svg>'
     )
     (tmp_path / "figure.svg").write_text(text)
-    (tmp_path / "tiny.svg").write_text('<svg><path d="M 1 2"/></svg>')
+    (tmp_path / "tiny.svg").write_text('<svg><path d="M1 2"/></svg>')
     saved = lighten(tmp_path)
     after = (tmp_path / "figure.svg").read_text()
     assert saved == len(text) - len(after) > 0
-    assert 'd="M 10.1 21 L 403 -0"' in after
+    assert 'd="M10.1 21L403 -0"' in after
     assert 'width="12.345678"' in after
     assert 'id="line_1.2345"' in after
     packed = re.search(r"base64,([^\"]+)", after)
     assert packed is not None
     np.testing.assert_array_equal(opened(base64.b64decode(packed[1])), grey)
-    assert (tmp_path / "tiny.svg").read_text() == '<svg><path d="M 1 2"/></svg>'
+    assert (tmp_path / "tiny.svg").read_text() == '<svg><path d="M1 2"/></svg>'
     assert lighten(tmp_path) == 0
+
+
+def test_notes_and_spaces_go_unless_there_are_words(tmp_path: Path) -> None:
+    note = "<metadata>\n <who>somebody</who>\n</metadata>\n <!-- a\nnote -->\n"
+    (tmp_path / "drawn.svg").write_text(f'<svg>\n {note} <g>\n  <path d="M 1 2 \nL 3 4 \nz"/>\n </g>\n</svg>')
+    (tmp_path / "worded.svg").write_text(
+        f"<svg>\n{note}<text>a <tspan>b</tspan> <tspan>c</tspan></text></svg>"
+    )
+    lighten(tmp_path)
+    assert (tmp_path / "drawn.svg").read_text() == '<svg><g><path d="M1 2L3 4z"/></g></svg>'
+    assert "<tspan>b</tspan> <tspan>c</tspan>" in (tmp_path / "worded.svg").read_text()

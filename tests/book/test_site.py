@@ -199,6 +199,10 @@ def test_nothing_private_is_in_the_site(site: Path) -> None:
         if path.suffix in (".html", ".js", ".ipynb", ".md", ".txt", ".json") and "mathjax" not in path.parts:
             content = path.read_text(encoding="utf-8")
             for secret in secrets:
+                # Instructors are told how such a cell is written, by an example that no assignment holds.
+                if path.stem == "for-instructors" and "HIDDEN" in secret:
+                    assert content.count(secret) <= 1
+                    continue
                 assert secret not in content, (path, secret)
 
 
@@ -218,4 +222,4 @@ def test_the_bibliography_gives_a_number_to_look_up(pages: dict[str, BeautifulSo
     for entry in entries:
         links = [str(a["href"]) for a in entry.select("a[href^=http]")]
         text = entry.get_text()
-        assert links or "ISBN" in text or "978-" in text, text
+        assert links or re.search(r"ISBN|978-|Technical Report \d", text), text
