@@ -8,7 +8,7 @@ from typing import Any
 
 from cnnlib.exercises.answers import Number
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, mistaken
 from cnnlib.exercises.tasks import Task, TaskError, add_kind, draw
 
 
@@ -18,6 +18,23 @@ class Line:
 
     claim: Any
     task: Task
+
+
+def with_slip(tasks: Sequence[Task], number: int, slip: str) -> dict[str, Any]:
+    """A worked solution in which the line ``number``, from 1, makes the registered mistake ``slip``.
+
+    Returns:
+        ``lines``, and as ``slip`` the parameters of the task that went wrong.
+
+    >>> right = Task("output_size", size=28, kernel_size=5), Task("output_size", size=12, kernel_size=5)
+    >>> facts = with_slip(right, 2, "forgot-the-one")
+    >>> [line.claim for line in facts["lines"]], facts["slip"]["size"]
+    ([24, 7], 12)
+    """
+    claims = [task.answer for task in tasks]
+    claims[number - 1] = mistaken(tasks[number - 1], slip)
+    lines = tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True))
+    return {"lines": lines, "slip": tasks[number - 1].given}
 
 
 def _first_slip(lines: Sequence[Line]) -> int:

@@ -6,8 +6,7 @@ from typing import Any
 
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.architectures import lenet_like
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.networks import AnyLayer, Conv, Pool, Summary, model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work
 from cnnlib.exercises.tasks import Task
@@ -286,11 +285,8 @@ def _notes(dice: Dice) -> Facts:
             (4, "weights-for-work"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
+        **with_slip(tasks, number, slip),
         "size": size,
         "kernel": kernel,
         "filters": filters,

@@ -8,8 +8,7 @@ import numpy as np
 
 from cnnlib.exercises.budgets import Budget, Exam, last_field
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.sheet import (
     Asked,
     Assignment,
@@ -209,11 +208,8 @@ def _notes(dice: Dice) -> Facts:
             (3, "channels-and-filters-exchanged"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
+        **with_slip(tasks, number, slip),
         "input_shape": (size, size, before),
         "plan": plan,
         "classes": classes,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.networks import Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
@@ -230,11 +229,8 @@ def _notes(dice: Dice) -> Facts:
             (2, "a-step-an-example"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
+        **with_slip(tasks, number, slip),
         "classes": tasks[2].given["classes"],
         **given,
         **block,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import likely, mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
+from cnnlib.exercises.misconceptions import likely
 from cnnlib.exercises.networks import model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work, number_text, table
 from cnnlib.exercises.tasks import Task
@@ -115,10 +115,7 @@ def _notes(dice: Dice) -> Facts:
             (6, "multiplications-and-additions"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
-    lines = tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True))
-    return {"row": row, "lines": lines, "slip": tasks[number - 1].given}
+    return {"row": row, **with_slip(tasks, number, slip)}
 
 
 def _model(dice: Dice) -> Facts:

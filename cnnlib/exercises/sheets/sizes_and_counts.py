@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.networks import Conv, Pool, Summary, trace
 from cnnlib.exercises.sheet import (
     Asked,
@@ -101,11 +100,8 @@ def _notes(dice: Dice) -> Facts:
     }
     number = dice.pick(tuple(slips))
     slip = dice.pick(slips[number])
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
+        **with_slip(tasks, number, slip),
         "kernel": kernel,
         "filters": filters,
         "size": size,

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.kinds.tensors import SCREENS, block
-from cnnlib.exercises.misconceptions import mistaken
 from cnnlib.exercises.networks import Conv, model_table, trace
 from cnnlib.exercises.sheet import Asked, Assignment, Facts, Part, Question, Work, number_text, rows_text
 from cnnlib.exercises.tasks import Task
@@ -135,10 +134,7 @@ def _notes(dice: Dice) -> Facts:
             (6, "a-window-at-every-pixel"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
-    lines = tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True))
-    return {"layer": layer, "following": following, "lines": lines, "slip": tasks[number - 1].given}
+    return {"layer": layer, "following": following, **with_slip(tasks, number, slip)}
 
 
 def _network(dice: Dice) -> Facts:

@@ -6,9 +6,8 @@ from typing import Any
 
 from cnnlib.exercises.checks import well_posed
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.kinds.upsampling import WAYS
-from cnnlib.exercises.misconceptions import mistaken
 from cnnlib.exercises.networks import Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
@@ -119,12 +118,7 @@ def _notes(dice: Dice) -> Facts:
             (3, "cut-one-side"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
-    return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
-    }
+    return with_slip(tasks, number, slip)
 
 
 def _written_notes(asked: Asked) -> str:

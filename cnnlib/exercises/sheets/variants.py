@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.kinds.solutions import Line
-from cnnlib.exercises.misconceptions import mistaken
+from cnnlib.exercises.kinds.solutions import with_slip
 from cnnlib.exercises.networks import Summary, model_table, trace
 from cnnlib.exercises.sheet import (
     Asked,
@@ -150,11 +149,8 @@ def _unit(dice: Dice) -> Facts:
             (3, "one-group-only"),
         )
     )
-    claims = [task.answer for task in tasks]
-    claims[number - 1] = mistaken(tasks[number - 1], slip)
     return {
-        "lines": tuple(Line(claim, task) for claim, task in zip(claims, tasks, strict=True)),
-        "slip": tasks[number - 1].given,
+        **with_slip(tasks, number, slip),
         "groups": groups,
         "narrow": narrow,
         "wide": wide,
