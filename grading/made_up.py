@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from cnnlib.exercises import Assignment, Question, Sheet, Task, Work, sheets
+from cnnlib.exercises.answers import plain
 from cnnlib.exercises.misconceptions import answers, mistaken
 from grading.errors import GradingError
 
@@ -109,11 +110,7 @@ def literal(value: Any) -> str:
     >>> literal(np.array([[1.0, 2.5]]))
     '[[1, 2.5]]'
     """
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
-    return repr(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return repr(plain(value))
 
 
 # --- Answers by profile -------------------------------------------------------------------------------
@@ -135,10 +132,11 @@ def answer(
     """
     cells: dict[str, str] = {}
     marks: dict[str, float] = {}
+    mine, theirs = (Sheet(assignment.name, student_id=who) for who in (student, other))
     graded = [question for question in assignment.questions if question.parts]
     for place, question in enumerate(graded):
         done = way != "untouched" and not (way == "half" and place >= len(graded) / 2)
-        source, points = _answer(assignment, question, bank, student, way, other, number + place)
+        source, points = _answer(question, mine, theirs, bank, way, number + place)
         cells |= {question.id: source} if done and source else {}
         marks[f"{question.id}-check"] = points if done and source else 0
     for question in assignment.questions:
@@ -149,7 +147,7 @@ def answer(
 
 
 def _answer(
-    assignment: Assignment, question: Question, bank: Bank, student: str, way: str, other: str, number: int
+    question: Question, mine: Sheet, theirs: Sheet, bank: Bank, way: str, number: int
 ) -> tuple[str, float]:
     """The source of an answer's cell, and what it is worth."""
     lines: list[str] = []
@@ -158,8 +156,8 @@ def _answer(
         if isinstance(part, Work):
             source, worth = _work(part, bank, way, number)
         else:
-            task = Sheet(assignment.name, student_id=student)[question.id].tasks[part.name]
-            copied = Sheet(assignment.name, student_id=other)[question.id].tasks[part.name].answer
+            task = mine[question.id].tasks[part.name]
+            copied = theirs[question.id].tasks[part.name].answer
             source, right = _value(task, way, copied, number, part is question.values[0])
             source, worth = f"{part.name} = {source}", part.points if right else 0
         lines.append(source)

@@ -205,13 +205,20 @@ def brief(value: Any, limit: int = 60) -> str:
     if isinstance(value, np.ndarray):
         if value.size > 12:
             return f"an array of shape {value.shape}"
-        text = str(_plain(value.tolist()))
+        text = str(plain(value))
     else:
         text = str(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A read answer as lists and numbers, whole ones without a point.
+
+    >>> plain(np.array([[1.0, 2.5]])), plain((28, 28, 6))
+    ([[1, 2.5]], (28, 28, 6))
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return int(value) if float(value).is_integer() else value
+        return [plain(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "mean_loss": [
         """
@@ -261,13 +264,7 @@ HEADS = {
 
 # --- The model ----------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-q = sheet["build-a-block"]
-first, *_, last = q.layers
-normalised_network = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 GOOD = [
     "layers.Conv2D(first.filters, first.kernel_size, padding='same', use_bias=False)",
     "layers.BatchNormalization()",
@@ -278,14 +275,8 @@ GOOD = [
 ]
 
 
-def built(*layers: str, shape: str = "q.input_shape") -> str:
-    """Source that builds a model of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, layer: str) -> str:
-    """The right model with one layer exchanged."""
-    return built(*GOOD[: number - 1], layer, *GOOD[number:])
+MODEL = ModelSources("normalised_network", "build-a-block", *GOOD, table="q", names="first, *_, last")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["normalised_network"] = [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "correlate": [
         """
@@ -164,13 +167,7 @@ HEADS = {
 
 # --- The model ----------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-table = sheet["build-a-model"]
-first, second, third = table.layers
-model = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 GOOD = [
     "layers.Conv1D(first.filters, first.kernel_size, strides=first.strides)",
     "layers.Conv1D(second.filters, second.kernel_size)",
@@ -178,14 +175,8 @@ GOOD = [
 ]
 
 
-def built(*layers: str, shape: str = "table.input_shape") -> str:
-    """Source that builds a model of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, layer: str) -> str:
-    """The right model with one layer exchanged."""
-    return built(*GOOD[: number - 1], layer, *GOOD[number:])
+MODEL = ModelSources("model", "build-a-model", *GOOD, names="first, second, third")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["model"] = [

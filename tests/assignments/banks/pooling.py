@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "max_pool2d": [
         """
@@ -249,13 +252,7 @@ HEADS = {
 
 # --- The network --------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-network = sheet["repair-a-network"]
-first, _, second, *_ = network.layers
-model = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 GOOD = [
     "layers.Conv2D(first.filters, 5, padding='same')",
     "layers.MaxPooling2D(3, strides=2)",
@@ -275,14 +272,8 @@ BROKEN = [
 ]
 
 
-def built(*layers: str, shape: str = "network.input_shape") -> str:
-    """Source that builds a model of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, layer: str) -> str:
-    """The right model with one layer exchanged."""
-    return built(*GOOD[: number - 1], layer, *GOOD[number:])
+MODEL = ModelSources("model", "repair-a-network", *GOOD, table="network", names="first, _, second, *_")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["model"] = [

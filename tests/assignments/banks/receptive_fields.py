@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "receptive_size": [
         """
@@ -207,13 +210,7 @@ HEADS = {
 
 # --- The model ----------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-table = sheet["see-more"]
-first, second, third = table.layers
-model = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 
 
 def layer(which: str, kernel: str = "3", more: str = "") -> str:
@@ -224,14 +221,8 @@ def layer(which: str, kernel: str = "3", more: str = "") -> str:
 GOOD = [layer("first"), layer("second"), layer("third")]
 
 
-def built(*layers: str, shape: str = "table.input_shape") -> str:
-    """Source that builds a model of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, source: str) -> str:
-    """The right model with one layer exchanged."""
-    return built(*GOOD[: number - 1], source, *GOOD[number:])
+MODEL = ModelSources("model", "see-more", *GOOD, names="first, second, third")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["model"] = [

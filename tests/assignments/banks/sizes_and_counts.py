@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "output_size": [
         """
@@ -194,13 +197,7 @@ HEADS = {
 
 # --- The model ----------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-table = sheet["build-a-model"]
-first, pooling, third = table.layers
-model = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 GOOD = [
     "layers.Conv2D(first.filters, first.kernel_size)",
     "layers.MaxPooling2D(2)",
@@ -208,14 +205,8 @@ GOOD = [
 ]
 
 
-def built(*layers: str, shape: str = "table.input_shape") -> str:
-    """Source that builds a model of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, layer: str) -> str:
-    """The right model with one layer exchanged."""
-    return built(*GOOD[: number - 1], layer, *GOOD[number:])
+MODEL = ModelSources("model", "build-a-model", *GOOD, names="first, pooling, third")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["model"] = [

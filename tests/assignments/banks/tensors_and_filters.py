@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 RIGHT = {
     "channels_first": [
         """
@@ -154,13 +157,7 @@ HEADS = {
 
 # --- The network --------------------------------------------------------------------------------------
 
-MODEL = """
-import keras
-from keras import layers
-table = sheet["mend-the-network"]
-first, second, third = table.layers
-mended = keras.Sequential([keras.Input(shape={input}), {layers}])
-"""
+ModelSources = runpy.run_path(str(Path(__file__).parents[1] / "model_sources.py"))["ModelSources"]
 GOOD = [
     "layers.Conv2D(first.filters, first.kernel_size)",
     "layers.Conv2D(second.filters, second.kernel_size)",
@@ -168,14 +165,8 @@ GOOD = [
 ]
 
 
-def built(*layers: str, shape: str = "table.input_shape") -> str:
-    """Source that builds a network of these layers."""
-    return MODEL.format(input=shape, layers=", ".join(layers))
-
-
-def variant(number: int, layer: str) -> str:
-    """The right network with one layer exchanged."""
-    return built(*GOOD[: number - 1], layer, *GOOD[number:])
+MODEL = ModelSources("mended", "mend-the-network", *GOOD, names="first, second, third")
+built, variant = MODEL.built, MODEL.but
 
 
 RIGHT["mended"] = [
