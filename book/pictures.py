@@ -20,8 +20,8 @@ COLOURS = 80
 
 _PATH = re.compile(rb'(?<=\bd=")[^"]*(?=")')
 _LONG = re.compile(rb"-?\d+\.\d{2,}")
-#: What nothing is drawn from: who made the figure, comments, and the space between elements.
-_NOTES = re.compile(rb"<metadata>.*?</metadata>|<!--.*?-->|(?<=>)\s+(?=<)", re.DOTALL)
+#: What nothing is drawn from: who made the figure, comments, and the space around these and between elements.
+_NOTES = re.compile(rb"\s*(?:<metadata>.*?</metadata>|<!--.*?-->)\s*|(?<=>)\s+(?=<)", re.DOTALL)
 _PICTURE = re.compile(rb"data:image/png;base64,\s*([A-Za-z0-9+/=\s]+)")
 
 
@@ -32,7 +32,7 @@ def lighten(folder: Path) -> int:
         before = path.read_bytes()
         after = _PICTURE.sub(_smaller, _PATH.sub(_rounded, before))
         if b"<text" not in after:  # in words a space counts
-            after = _NOTES.sub(b"", _NOTES.sub(b"", after))  # spaces around a note only meet when it is gone
+            after = _NOTES.sub(b"", after)
         if len(after) < len(before):
             path.write_bytes(after)
             saved += len(before) - len(after)

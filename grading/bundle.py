@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from book.wheel import WheelError, build_wheel
+from grading import state
 from grading.course import Course
 from grading.errors import GradingError
 from grading.feedback import filled
@@ -63,14 +65,13 @@ def make(course: Course, out: Path | None = None) -> Path:
         **notebooks,
     }
     target = out or course.root / "build" / "students" / f"{FOLDER}.zip"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.new")
-    with zipfile.ZipFile(new, "w") as archive:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, data in files.items():
             about = zipfile.ZipInfo(f"{FOLDER}/{name}", MOMENT)
             about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(about, data)
-    new.replace(target)
+    state.write(target, packed.getvalue())
     return target
 
 

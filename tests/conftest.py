@@ -109,6 +109,19 @@ def chromium() -> Iterator[Any]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., list[dict[str, Any]]]:
+    """What axe finds wrong on a page: ``axe(page, runOnly=…)``, by axe's own options."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def look(page: Any, **options: Any) -> list[dict[str, Any]]:
+        # To write down what is in order as well would take four times as long.
+        options = {"resultTypes": ["violations"], **options}
+        return list(Axe().run(page, options=options).response["violations"])
+
+    return look
+
+
 @contextlib.contextmanager
 def _jupyterlab(desk: Path, home: Path) -> Iterator[str]:
     """The address of a JupyterLab that serves the folder ``desk``, with settings of its own in ``home``."""

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from book.build import ROOT
 
@@ -88,19 +87,21 @@ def _seen(name: str, width: int, chromium: Any, address: str) -> Iterator[Any]:
     assert troubles == []
 
 
-def violations(page: Any, **options: Any) -> dict[str, list[str]]:
+@pytest.fixture(scope="module")
+def violations(axe: Any) -> Any:
     """What axe finds serious or critical, and up to five places for each."""
-    # To write down what is in order as well would take four times as long.
-    options = {"preload": False, "resultTypes": ["violations"], **options}
-    found = Axe().run(page, options=options).response["violations"]
-    return {
-        v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    }
+
+    def look(page: Any, **options: Any) -> dict[str, list[str]]:
+        return {
+            v["id"]: [node["html"][:200] for node in v["nodes"]][:5]
+            for v in axe(page, preload=False, **options)
+            if v["impact"] in ("serious", "critical")
+        }
+
+    return look
 
 
-def test_a_wide_page_is_sound(wide: Any) -> None:
+def test_a_wide_page_is_sound(wide: Any, violations: Any) -> None:
     assert wide.evaluate("document.documentElement.scrollWidth") <= WIDE, "the page scrolls sideways"
     assert violations(wide) == {}
 
@@ -139,12 +140,12 @@ def test_what_is_folded_opens_by_keyboard(wide: Any) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_sound_in_the_dark(visit: Any, name: str) -> None:
+def test_a_page_is_sound_in_the_dark(visit: Any, violations: Any, name: str) -> None:
     page = visit(f"{name}.html", WIDE, "dark")
     assert violations(page, runOnly={"type": "rule", "values": COLOUR_RULES}) == {}
 
 
-def test_a_narrow_page_is_sound(narrow: Any) -> None:
+def test_a_narrow_page_is_sound(narrow: Any, violations: Any) -> None:
     """Colours are those of a wide page, whose rules are slow."""
     assert narrow.evaluate("document.documentElement.scrollWidth") <= NARROW, "the page scrolls sideways"
     assert violations(narrow, rules={rule: {"enabled": False} for rule in COLOUR_RULES}) == {}
@@ -168,7 +169,9 @@ def test_nothing_is_cut_off_on_a_phone(narrow: Any) -> None:
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", ["search", "genindex", "index"])
-def test_pages_come_in_the_theme_of_the_system(visit: Any, name: str, theme: str, width: int) -> None:
+def test_pages_come_in_the_theme_of_the_system(
+    visit: Any, violations: Any, name: str, theme: str, width: int
+) -> None:
     page = visit(f"{name}.html", width, theme)
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 import book.build
 from book.build import LIVE, ROOT, SCRIPTS, WITHOUT, add_live_cells, build
@@ -512,11 +511,11 @@ class TestInTheBrowser:
         assert cell(page, 0).locator("textarea").count() == 0
         assert cell(page, 0).get_by_role("button", name="Run").evaluate("b => document.activeElement === b")
 
-    def test_axe_finds_nothing_serious(self, page: Any) -> None:
+    def test_axe_finds_nothing_serious(self, page: Any, axe: Any) -> None:
         run(page, 0, "1 / 0")
         run(page, 1)
         run(page, 2)
-        faults = Axe().run(page).response["violations"]
+        faults = axe(page)
         assert [
             (f["id"], f["nodes"][0]["html"]) for f in faults if f["impact"] in ("serious", "critical")
         ] == []

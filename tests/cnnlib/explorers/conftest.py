@@ -152,9 +152,8 @@ def middle() -> Callable[..., tuple[float, float]]:
 
 
 @pytest.fixture
-def violations() -> Callable[[Any], dict[str, Any]]:
+def violations(axe: Any) -> Callable[[Any], dict[str, Any]]:
     """What axe finds on a page, wide and narrow; in the dark by the rules of colours alone."""
-    from axe_playwright_python.sync_playwright import Axe
 
     def look(page: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -169,7 +168,7 @@ def violations() -> Callable[[Any], dict[str, Any]]:
                 theme,
             )
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            for violation in Axe().run(page, options={"preload": False, **rules}).response["violations"]:
+            for violation in axe(page, preload=False, **rules):
                 nodes = [node["html"][:150] for node in violation["nodes"]]
                 found[f"{violation['id']}, {width}, {theme}"] = nodes
         return found
