@@ -192,8 +192,29 @@ def _rectangular(value: Any, depth: int = 0) -> NDArray[np.float64]:
     return np.array(rows, dtype=np.float64)
 
 
-#: Any of the three.
-Form = Number | Shape | Array
+@dataclass(frozen=True)
+class Sentence:
+    """One of several sentences."""
+
+    def read(self, value: Any) -> str:
+        """Return the sentence.
+
+        >>> Sentence().read("a kernel")
+        'a kernel'
+        """
+        _reject_common(value)
+        if type(value) not in (str, np.str_):
+            raise FormError(say("type-sentence", type=_type_name(value)))
+        return str(value)
+
+    @staticmethod
+    def same(first: Any, second: Any) -> bool:
+        """Compare two sentences."""
+        return bool(first == second)
+
+
+#: Any of them.
+Form = Number | Shape | Array | Sentence
 
 
 def brief(value: Any, limit: int = 60) -> str:

@@ -258,7 +258,7 @@ class Asked:
         """
         if callable(self.question.shown):
             return self.question.shown(self)
-        return _Blanks().vformat(self.question.shown, (), _Lookup(self))
+        return Blanks().vformat(self.question.shown, (), _Lookup(self))
 
 
 class _Lookup(dict[str, Any]):
@@ -272,11 +272,15 @@ class _Lookup(dict[str, Any]):
         return table()(self._asked) if name == "table" else getattr(self._asked, name)
 
 
-class _Blanks(string.Formatter):
+class Blanks(string.Formatter):
+    """Fills the blanks of a text; see :meth:`Asked.text` for how a blank may say how it is written."""
+
     def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
+        """What a blank stands for; its name is looked up even where ``in`` does not find it."""
         return kwargs[key]
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        """How it is written."""
         if format_spec == "square":
             return shape_text(value if isinstance(value, tuple) else (value, value))
         if format_spec == "list":

@@ -48,6 +48,8 @@ LABELS = {
     "kernel": "kernel",
     "inputs": "inputs",
     "kernels": "filters",
+    "situation": "situation",
+    "options": "answers",
 }
 
 SAY = {
@@ -84,6 +86,7 @@ SAY = {
     "type-number": "your answer is of type {type}; a plain number is asked for.",
     "type-shape": "your answer is of type {type}; a shape is asked for: numbers in round brackets, ({axes}).",
     "type-array": "your answer is of type {type}; a list or a NumPy array of numbers is asked for.",
+    "type-sentence": "your answer is of type {type}; one of the sentences is asked for.",
     "sequence-for-number": "your answer is a {type}; one number is asked for.",
     "number-for-shape": "your answer is one number; a shape is asked for: {count} numbers, ({axes}).",
     "length": "your shape has {given} numbers; {count} are asked for: ({axes}).",
