@@ -128,7 +128,7 @@ from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.sheet import Blanks, Facts, Part
 from cnnlib.exercises.tasks import KINDS, Task, TaskError, add_kind, draw, known
 
-__all__ = ["KINDS", "Ask", "Case", "Quiz", "check", "misconceptions", "sentences"]
+__all__ = ["KINDS", "Ask", "Case", "Quiz", "among", "check", "misconceptions", "sentences"]
 
 #: So many draws of a question a page holds; a reader who wants more sees the first again.
 DRAWS = 16
@@ -256,6 +256,29 @@ class Case:
     text: str
     right: str
     wrong: Mapping[str, str | tuple[str, str]] = field(default_factory=dict)
+
+
+def among(options: Mapping[str, str | tuple[str, str]], *pairs: tuple[str, str]) -> list[Case]:
+    """Cases of :func:`sentences` whose answers are the same few words each time.
+
+    Args:
+        options: each answer, and what to say where it is wrong.
+        pairs: each situation, and which answer is right there.
+
+    >>> ways = {"dilation": "Dilation leaves inputs out.", "a stride": "A stride leaves outputs out.",
+    ...         "depth": "Depth leaves nothing out."}
+    >>> among(ways, ("Every second place is lost.", "a stride"))[0].wrong
+    {'dilation': 'Dilation leaves inputs out.', 'depth': 'Depth leaves nothing out.'}
+
+    Raises:
+        TaskError: what is right somewhere is none of the options.
+    """
+    if unknown := sorted({right for _, right in pairs} - options.keys()):
+        raise TaskError(f"no such option: {', '.join(unknown)}")
+    return [
+        Case(text, right, {option: said for option, said in options.items() if option != right})
+        for text, right in pairs
+    ]
 
 
 def sentences(
