@@ -21,7 +21,7 @@ from cnnlib.algorithms import toeplitz_matrix
 from cnnlib.connections import KINDS as LAYERS
 from cnnlib.connections import counts
 from cnnlib.convolution import convolve, correlate
-from cnnlib.exercises.answers import Array, Number
+from cnnlib.exercises.answers import Array, Number, Shape
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.misconceptions import add
 from cnnlib.exercises.tasks import add_kind
@@ -712,5 +712,155 @@ add(
     "averaged",
     _even(lambda weights: weights.mean(), unless=0),
     "{answer} takes the mean of the weights. A weighted sum divides by nothing.",
+    "one-dimension",
+)
+
+# --- One output of many -------------------------------------------------------------------------------
+
+
+def _one_output(signal: ArrayLike, kernel: ArrayLike, stride: int, place: int) -> float:
+    """Output number ``place``, counted from 0."""
+    return float(correlate(signal, kernel, stride)[place])
+
+
+def _roll_one_output(dice: Dice) -> dict[str, Any]:
+    width, stride = dice.roll(2, 3), dice.roll(1, 3)
+    size = width + 2 * stride + dice.roll(0, 2)
+    signal = tuple(dice.roll(0, 9) for _ in range(size))
+    kernel = tuple(dice.pick((-2, -1, 1, 2, 3)) for _ in range(width))
+    return {"signal": signal, "kernel": kernel, "stride": stride, "place": dice.roll(1, 2)}
+
+
+add_kind(
+    "one_output",
+    _one_output,
+    Number(),
+    "at which input does the window of this output start, and which weight lies on which input?",
+    "one-dimension",
+    _roll_one_output,
+    labels={"place": "output number"},
+)
+add(
+    "one_output",
+    "flipped-the-kernel",
+    lambda signal, kernel, stride, place: (
+        None if _symmetric(kernel) else _one_output(signal, np.flip(kernel), stride, place)
+    ),
+    "{answer} has the kernel the other way round. Its first weight lies on the first input of the window.",
+    "one-dimension",
+)
+add(
+    "one_output",
+    "starts-one-apart",
+    lambda signal, kernel, stride, place: _one_output(signal, kernel, 1, place) if stride > 1 else None,
+    "{answer} has windows that start one input apart. Here the kernel moves on by {stride}.",
+    "one-dimension",
+)
+add(
+    "one_output",
+    "counted-from-one",
+    lambda signal, kernel, stride, place: _one_output(signal, kernel, stride, place - 1),
+    "{answer} is the output before it. The first output is number 0.",
+    "one-dimension",
+)
+add(
+    "one_output",
+    "without-the-weights",
+    lambda signal, kernel, stride, place: _one_output(signal, np.ones(len(kernel)), stride, place),
+    "{answer} adds up the inputs of the window. Each is multiplied by the weight that lies on it first.",
+    "one-dimension",
+)
+
+
+def _matrix_shape(size: int, kernel_size: int, stride: int = 1) -> tuple[int, ...]:
+    """The shape of the matrix that does what the layer does."""
+    return toeplitz_matrix(np.ones(kernel_size), size, stride).shape
+
+
+add_kind(
+    "matrix_shape",
+    _matrix_shape,
+    Shape(("rows", "columns")),
+    "what does a row of the matrix make, and what does a column belong to?",
+    "one-dimension",
+    lambda dice: {"size": dice.roll(6, 20), "kernel_size": dice.roll(2, 5), "stride": dice.roll(1, 3)},
+)
+add(
+    "matrix_shape",
+    "rows-and-columns-exchanged",
+    lambda **given: _matrix_shape(**given)[::-1],
+    "{answer} exchanges the two: the matrix is multiplied by the column of inputs and gives the outputs.",
+    "one-dimension",
+)
+add(
+    "matrix_shape",
+    "square",
+    lambda size, kernel_size, stride: (size, size),
+    "{answer} has a row for every input. There is a row for every place of the kernel.",
+    "one-dimension",
+)
+add(
+    "matrix_shape",
+    "as-wide-as-the-kernel",
+    lambda size, kernel_size, stride: (_matrix_shape(size, kernel_size, stride)[0], kernel_size),
+    "{answer} has room for the kernel alone. A row also holds zeros for the inputs that its output ignores.",
+    "one-dimension",
+)
+add(
+    "matrix_shape",
+    "lost-the-last-place",
+    lambda size, kernel_size, stride: (_matrix_shape(size, kernel_size, stride)[0] - 1, size),
+    "{answer} lacks a row: the place where the kernel starts counts too.",
+    "one-dimension",
+)
+add(
+    "matrix_shape",
+    "forgot-the-stride",
+    lambda size, kernel_size, stride: _matrix_shape(size, kernel_size) if stride > 1 else None,
+    "{answer} is the matrix for stride 1. With stride {stride} there are fewer places.",
+    "one-dimension",
+)
+
+# --- What a layer without a flip learns ---------------------------------------------------------------
+
+
+def _learned_kernel(kernel: ArrayLike) -> NDArray:
+    """What a layer learns whose targets a true convolution with this kernel has made.
+
+    A spike shows it: what the convolution makes of it, read backwards, is what a correlation needs.
+    """
+    weights = np.asarray(kernel, float)
+    spike = np.zeros(2 * weights.size - 1)
+    spike[weights.size - 1] = 1
+    return convolve(spike, weights, padding="valid")[::-1]
+
+
+add_kind(
+    "learned_kernel",
+    _learned_kernel,
+    Array(1),
+    "which weight must meet the first input of a window, so that the sums agree?",
+    "one-dimension",
+    lambda dice: {"kernel": _weights(dice, 3)},
+)
+add(
+    "learned_kernel",
+    "the-kernel-as-it-is",
+    lambda kernel: None if _symmetric(kernel) else kernel,
+    "these are the weights that the target was made with, flip included. The layer itself does not flip.",
+    "one-dimension",
+)
+add(
+    "learned_kernel",
+    "signs-changed",
+    np.negative,
+    "these are the weights with their signs changed. The flip changes their order, not their signs.",
+    "one-dimension",
+)
+add(
+    "learned_kernel",
+    "turned-and-signs-changed",
+    lambda kernel: None if _symmetric(kernel) else np.negative(np.flip(kernel)),
+    "the signs have changed as well. The flip changes the order of the weights alone.",
     "one-dimension",
 )

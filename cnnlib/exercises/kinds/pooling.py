@@ -1127,3 +1127,55 @@ for _name, _of, _hand, _message, _needs_ties in _HANDED:
     if _of == MAXIMUM:
         _message = _message[0].upper() + _message[1:]
         add("max_pool_gradient", _name, _where_it_matters(_wrong, _max_pool_gradient), _message, "pooling")
+
+# --- A thin line --------------------------------------------------------------------------------------
+
+
+def _line_left(value: int, pool_size: int, rule: str) -> float:
+    """What pooling makes of a line one pixel wide, of this value on a ground of 0."""
+    picture = np.zeros((pool_size, pool_size))
+    picture[:, 0] = value
+    return float(_pooled(picture, pool_size, rule=rule).item())
+
+
+add_kind(
+    "line_left",
+    _line_left,
+    Number(),
+    "how many pixels of the line lie in one window, and how many of the ground?",
+    "pooling",
+    lambda dice: {
+        "value": 8 * dice.roll(2, 12),
+        "pool_size": dice.pick((2, 4, 8)),
+        "rule": dice.pick((MAXIMUM, AVERAGE)),
+    },
+    labels={"value": "value"},
+)
+add(
+    "line_left",
+    "took-the-mean",
+    _only(MAXIMUM, lambda value, pool_size: _line_left(value, pool_size, AVERAGE)),
+    "{answer} is the mean of the window. Max pooling keeps its largest value.",
+    "pooling",
+)
+add(
+    "line_left",
+    "took-the-maximum",
+    _only(AVERAGE, lambda value, pool_size: _line_left(value, pool_size, MAXIMUM)),
+    "{answer} is the largest value of the window. The mean takes the ground in, too.",
+    "pooling",
+)
+add(
+    "line_left",
+    "a-point-for-a-line",
+    lambda value, pool_size, rule: value / pool_size**2,
+    "{answer} counts one pixel of the line. It crosses the whole window.",
+    "pooling",
+)
+add(
+    "line_left",
+    "summed",
+    lambda value, pool_size, rule: value * pool_size,
+    "{answer} adds the pixels of the line up. One number of about their size stands for the window.",
+    "pooling",
+)
