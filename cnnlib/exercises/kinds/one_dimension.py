@@ -853,7 +853,7 @@ add(
 add(
     "learned_kernel",
     "signs-changed",
-    np.negative,
+    lambda kernel: -np.asarray(kernel),
     "these are the weights with their signs changed. The flip changes their order, not their signs.",
     "one-dimension",
 )
