@@ -1,12 +1,4 @@
-// What the scripts of all explorers share; `data` is what Python hands over.
-const { id, words } = data;
-const root = document.getElementById(id);
-const region = (name) => root.querySelector(`[data-r="${name}"]`);
-const control = (name) => root.querySelector(`[data-c="${name}"]`);
-const fill = (template, values) => template.replace(/\{(\w+)\}/g, (_, key) => values[key]);
-// JupyterLab has commands for single keys, and asks the very element that has the focus whether to keep out.
-for (const part of root.querySelectorAll("a,button,input,select,summary,textarea,[tabindex]"))
-  part.dataset.lmSuppressShortcuts = "true";
+// What the scripts of all explorers share.
 // Three decimals and a true minus sign: cnnlib.explorers.base.number.
 const number = (value) => String(Math.floor(value * 1000 + 0.5) / 1000).replace("-", "−");
 const factor = (value) => (number(value)[0] === "−" ? `(${number(value)})` : number(value));
@@ -15,13 +7,6 @@ const products = (window, weights, total) =>
   window.flatMap((row, i) => row.map((x, j) => `${factor(weights[i][j])}·${factor(x)}`)).join(" + ") + ` = ${number(total)}`;
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const range = (count) => [...Array(count).keys()];
-// Write into the page only what changed: a screen reader speaks of every change.
-const write = (parts) => {
-  for (const [name, content] of Object.entries(parts)) {
-    const part = region(name);
-    if (part.written !== content) part.innerHTML = part.written = content;
-  }
-};
 // The part of the address behind # that is this explorer's, packed into letters that may stand in a CSS selector:
 // themes look for an element by it.
 const pack = (state) => btoa(new URLSearchParams(state)).replace(/\+/g, "-").replace(/[/]/g, "_").replace(/=/g, "");
@@ -34,13 +19,12 @@ const linked = () => {
   }
 };
 let writing, begun = false;
-// JupyterLab keeps its own affairs in the address.
-const inBook = !document.querySelector(".jp-LabShell,.jp-Notebook");
 // The first state is not written: the reader did nothing yet.
 const link = (state) => {
   const hash = `#${id}--${pack(state)}`;
   control("link").href = hash;
   clearTimeout(writing);
+  // JupyterLab keeps its own affairs in the address.
   if (begun && inBook) writing = setTimeout(() => history.replaceState(history.state, "", hash), 250);
   begun = true;
 };

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import html
 import io
-import json
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
 from cnnlib.errors import MissingExtraError, SizeError
-from cnnlib.explorers.shorter import shortened
+from cnnlib.explorers.page import Piece
 from cnnlib.sizes import shown
 
 #: Rows of numbers, nested lists or an array.
@@ -26,8 +21,6 @@ Rows: TypeAlias = "Sequence[Sequence[float]] | NDArray"
 MINUS = "\N{MINUS SIGN}"
 #: Dots an inch of the picture that a printed page gets.
 RESOLUTION = 200
-
-_shown: Counter[str] = Counter()
 
 
 def number(value: float) -> str:
@@ -73,30 +66,6 @@ def products(window: Rows, weights: Rows, total: float) -> str:
     return f"{' + '.join(terms)} = {number(total)}"
 
 
-@functools.cache
-def source(name: str) -> str:
-    """A file of this package, without the comments and the spaces that only its readers need; "" for none."""
-    file = resources.files("cnnlib.explorers").joinpath(name)
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-
-
-@functools.cache
-def joined(names: tuple[str, ...]) -> str:
-    """Several scripts as one, as short as :mod:`cnnlib.explorers.shorter` makes it."""
-    return shortened("\n".join(source(f"{name}.js") for name in names))
-
-
-def script_data(data: Any) -> str:
-    r"""JSON that may stand in a script: it cannot end it.
-
-    >>> script_data("</script>")
-    '"\\u003c/script>"'
-    """
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
 def as_name(name: str | None) -> str | None:
     """A name that may stand in a link, or what is wrong with it.
 
@@ -108,55 +77,17 @@ def as_name(name: str | None) -> str | None:
     return name
 
 
-class Explorer:
-    """The common part; a subclass gives its words, its script and the HTML of its first step."""
+class Explorer(Piece):
+    """The common part; a subclass gives its words, its script, the HTML of its first step, and a figure.
 
-    #: The package's script file, without its ending.
-    script: str
-    #: The scripts and styles that it builds upon, in order.
-    parts: tuple[str, ...] = ()
-    #: All words that a reader sees; a translation replaces the values.
-    words: Mapping[str, str]
-    #: The part of a link that names this explorer; made from its numbers where none is given.
-    name: str | None = None
+    Its ``_state`` is what the script starts from, and what it returns to by reset.
+    """
 
-    def _state(self) -> dict[str, Any]:
-        """What the script starts from, and what it returns to by reset."""
-        raise NotImplementedError
-
-    def _content(self) -> str:
-        """The HTML of the first step and the controls, which stay hidden until the script runs."""
-        raise NotImplementedError
-
-    def _label(self) -> str:
-        """What the whole is called by a screen reader."""
-        return self.words["label_title"]
+    common = ("page", "base")
 
     def _figure(self) -> Any:
         """The Matplotlib figure of the first step."""
         raise NotImplementedError
-
-    def _identity(self, content: str) -> str:
-        """An id that no other explorer of this page has, and that the next build gives again."""
-        digest = hashlib.sha256((script_data(self._state()) + content).encode()).hexdigest()[:6]
-        stem = self.name or f"{self.script.replace('_', '-')}-{digest}"
-        _shown[stem] += 1
-        return stem if _shown[stem] == 1 else f"{stem}-{_shown[stem]}"
-
-    def _repr_html_(self) -> str:
-        content = self._content()
-        identity = self._identity(content)
-        files = ("base", *self.parts, self.script)
-        said = set(re.findall(r"\w+", "".join(source(f"{name}.js") for name in files)))
-        # A script may say "sum_" + kind; it never says what is called label_….
-        words = {k: text for k, text in self.words.items() if k in said or k[: k.rfind("_") + 1] in said}
-        data = {"id": identity, "words": words, **self._state()}
-        return (
-            f'<div class="cx" id="{identity}" role="group" '
-            f'aria-label="{html.escape(self._label())}">\n'
-            f"<style>{''.join(source(f'{name}.css') for name in files)}</style>{content}\n"
-            f"<script>(()=>{{const data={script_data(data)};\n{joined(files)}}})()</script>\n</div>"
-        )
 
     def _repr_png_(self) -> bytes | None:
         try:
