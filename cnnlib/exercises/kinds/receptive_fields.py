@@ -37,7 +37,7 @@ from cnnlib.receptive_field import (
     layers_needed,
     receptive_field,
 )
-from cnnlib.sizes import output_size, remembered
+from cnnlib.sizes import conv_weights, output_size, remembered
 
 CHAPTER = "receptive-field"
 Layers = Sequence[Any]
@@ -901,3 +901,110 @@ for _name, _wrong, _message in (
         _message,
         CHAPTER,
     )
+
+# --- What it costs ------------------------------------------------------------------------------------
+
+
+def _alike_weights(way: str, kernel_size: int, depth: int, channels: int) -> int:
+    """The weights of a stack of layers, or of the single layer that sees as much; biases left out."""
+    if way == "stack":
+        return depth * conv_weights((kernel_size, kernel_size), channels, channels)
+    seen = _receptive_size(((kernel_size, 1),) * depth) or 0
+    return conv_weights((seen, seen), channels, channels)
+
+
+add_kind(
+    "alike_weights",
+    _alike_weights,
+    Number(),
+    "how large is the kernel, how many kernels has a filter, how many filters a layer, and how many layers?",
+    CHAPTER,
+    lambda dice: {
+        "way": dice.pick(("stack", "single layer")),
+        "kernel_size": dice.pick((3, 5)),
+        "depth": dice.roll(2, 4),
+        "channels": dice.roll(3, 30),
+    },
+    labels={"way": "way", "depth": "depth"},
+)
+for _name, _count, _message in (
+    (
+        "took-the-other",
+        lambda way, **given: _alike_weights("single layer" if way == "stack" else "stack", **given),
+        "{answer} are the weights of the other way to see as much.",
+    ),
+    (
+        "kernels-side-by-side",
+        lambda way, kernel_size, depth, channels: (
+            conv_weights((kernel_size * depth,) * 2, channels, channels) if way != "stack" else None
+        ),
+        "{answer} lays the kernels side by side. Windows overlap: a further layer adds F − 1.",
+    ),
+    (
+        "one-layer-of-the-stack",
+        lambda way, kernel_size, depth, channels: (
+            conv_weights((kernel_size,) * 2, channels, channels) if way == "stack" else None
+        ),
+        "{answer} is one layer of the stack.",
+    ),
+    (
+        "channels-once",
+        lambda channels, **given: _alike_weights(channels=channels, **given) // channels,
+        "{answer} has the channels in it once. A filter reads all channels, and there are as many filters.",
+    ),
+    (
+        "along-one-axis",
+        lambda way, kernel_size, depth, channels: (
+            depth * conv_weights((kernel_size,), channels, channels)
+            if way == "stack"
+            else conv_weights((_receptive_size(((kernel_size, 1),) * depth) or 0,), channels, channels)
+        ),
+        "{answer} counts kernels along one axis; they are squares.",
+    ),
+):
+    add("alike_weights", _name, _count, _message, CHAPTER)
+
+
+def _widened_weights(weights: int, factor: int) -> int:
+    """The weights of a layer once all layers have so many times as many filters."""
+    return conv_weights((1, 1), factor, factor) * weights
+
+
+add_kind(
+    "widened_weights",
+    _widened_weights,
+    Number(),
+    "how many times as many filters has the layer, and how many times as deep is each of them?",
+    CHAPTER,
+    lambda dice: {"weights": 100 * dice.roll(4, 40), "factor": dice.roll(2, 5)},
+    labels={"weights": "weights", "factor": "factor"},
+)
+add(
+    "widened_weights",
+    "filters-only",
+    lambda weights, factor: weights * factor,
+    "{answer} counts more filters, each as deep as before. The layer below has more filters, too: that many "
+    "more channels come in.",
+    CHAPTER,
+)
+add(
+    "widened_weights",
+    "added-the-factors",
+    lambda weights, factor: weights * 2 * factor if factor > 2 else None,
+    "{answer} adds up what comes of more channels in and of more filters.",
+    CHAPTER,
+)
+add(
+    "widened_weights",
+    "unchanged",
+    lambda weights, factor: weights,
+    "{answer} would be right if the size of the window alone decided. A filter is as deep as its input.",
+    CHAPTER,
+)
+add(
+    "widened_weights",
+    "along-every-axis",
+    lambda weights, factor: weights * factor**4,
+    "{answer} lets the window grow as well. It keeps its size.",
+    CHAPTER,
+)
