@@ -13,11 +13,12 @@ import re
 import shutil
 from datetime import date
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pybtex.plugin  # type: ignore[import-untyped]
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -44,6 +45,11 @@ def use_the_cache(app: Sphinx, config: Any) -> None:
     """Take the notebooks' outputs from where :mod:`book.execute` put them."""
     if folder := os.environ.get("BOOK_CACHE"):
         config.nb_execution_cache_path = folder
+
+
+def remember_plugins() -> None:
+    """Let pybtex look for its plugins once: it would ask all installed packages anew for each citation."""
+    pybtex.plugin.entry_points = functools.cache(entry_points)
 
 
 def published() -> str:
@@ -230,6 +236,7 @@ def map_the_site(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the above to Sphinx."""
+    remember_plugins()
     app.add_role("ko", korean)
     app.connect("config-inited", use_the_cache, priority=100)
     app.connect("config-inited", use_the_address, priority=100)

@@ -348,6 +348,23 @@ def test_two_builds_at_once_do_the_work_once(course: Path, quick: dict[str, int]
     assert quick["render"] == 1
 
 
+def test_citations_do_not_look_through_all_packages_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.metadata
+
+    import pybtex.plugin
+
+    from book import extension
+
+    looks = []
+    distributions = importlib.metadata.distributions
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda: looks.append(1) or distributions())
+    monkeypatch.setattr(pybtex.plugin, "entry_points", None)
+    extension.remember_plugins()
+    found = [pybtex.plugin.find_plugin("pybtex.style.formatting", "plain") for _ in range(9)]
+    assert {style.__name__ for style in found} == {"Style"}
+    assert looks == [1]
+
+
 def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--chapter", str(tmp_path / "none.md")])
