@@ -101,6 +101,7 @@ from cnnlib.exercises.checks import (
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.marks import Marks, NotYet
 from cnnlib.exercises.networks import Conv, Pool, Row, Summary, trace
+from cnnlib.exercises.quizzes import quiz
 from cnnlib.exercises.sheet import Asked, Assignment, Part, Question, Sheet, Work
 from cnnlib.exercises.tasks import KINDS, Task, TaskError, draw
 
@@ -129,6 +130,7 @@ __all__ = [
     "draw",
     "draw_cases",
     "faults",
+    "quiz",
     "trace",
     "well_posed",
 ]

@@ -184,18 +184,19 @@ class Ask:
         found: dict[str, Task] = {}
         for attempt in range(4 * wanted):
             task = draw(self.kind, f"{seed}/{attempt}", part.suits, roll=self.roll, **part.fixed({}))
-            found.setdefault(f"{self.asked(task)} {task.answer if self._says else ''}", task)
+            found.setdefault(f"{self.asked(task)} {task.answer if self.says else ''}", task)
             if len(found) == wanted:
                 break
         return list(found.values())
 
     @property
-    def _says(self) -> bool:
+    def says(self) -> bool:
+        """Whether its answers are sentences."""
         return isinstance(KINDS[self.kind].form, Sentence)
 
     def options(self, task: Task, seed: str) -> list[Any] | None:
         """The answers among which a reader chooses, shuffled for the seed; None where one is typed."""
-        if self._says:
+        if self.says:
             return list(task.given["options"])
         if not self.choose:
             return None

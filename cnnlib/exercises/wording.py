@@ -156,6 +156,59 @@ SAY = {
     "grade": "{points:g} of {worth:g} points",
 }
 
+#: What quizzes say beside what checks say (:data:`SAY`).
+QUIZ = {
+    "label_title": "Quiz: {section}",
+    "legend": "Check yourself",
+    "legend_of": "Check yourself, {number} of {count}",
+    "label_number": "Your answer",
+    "label_shape": "Your answer: {axes}",
+    "label_array": "Your answer: numbers with commas between them",
+    "label_rows": "Your answer: numbers with commas between them, rows with semicolons",
+    "check": "Check",
+    "new": "New numbers",
+    "another": "Another one",
+    "show": "Show the answer",
+    "fold": "Answer",
+    "done": "answered right",
+    "empty": "Answer first, then check.",
+    "not_number": "“{answer}” cannot be read as one number. Write digits, for example 1234 or 0.25.",
+    "not_shape": "“{answer}” cannot be read as a shape. Write {count} numbers with commas between them: "
+    "{axes}.",
+    "not_array": "“{answer}” cannot be read as numbers. Write them with commas between them, for example "
+    "2, 0.5, −1.",
+    "array_shape": "an array of shape {shape}",
+    "axis": "1 axis",
+    "axes_of": "{count} axes",
+    "shown": "The answer is {answer}. The way to it: {question}",
+}
+
+#: What the page about all quizzes says.
+REVIEW = {
+    "label_title": "What to review",
+    "summary": "Of {all} questions you have tried {tried} and answered {right} right; {review} to look at "
+    "again.",
+    "none": "You have not tried any question yet. Each section of a chapter ends with one or two.",
+    "every": "All {all} questions answered right. What about new numbers?",
+    "chapter": "{right} of {count} right",
+    "right": "right",
+    "right_after": "right, after {tries} tries",
+    "review": "again: {said}",
+    "open": "not tried",
+    "question": "question {number}",
+    "export": "Save to a file",
+    "import": "Read from a file",
+    "erase": "Erase",
+    "erase_really": "Erase the answers to {tried} questions from this browser? This cannot be undone.",
+    "erased": "Erased.",
+    "imported": "{count} answers read from the file.",
+    "not_imported": "This file holds no answers of this book.",
+    "not_kept": "This browser keeps nothing (a private window?): answers are forgotten when the page closes.",
+    "static": "Which of these you have answered is shown where JavaScript runs. Answers stay in your "
+    "browser.",
+    "file": "quiz-answers.json",
+}
+
 
 def say(key: str, **values: Any) -> str:
     """Return a sentence with its blanks filled in.
@@ -173,9 +226,13 @@ def chapter_reference(label: str) -> str:
     'See chapter 6, “Padding and stride”.'
     """
     number, title, page = CHAPTERS[label]
-    site = os.environ.get("COURSE_SITE", "").rstrip("/")
-    where = f", {site}/{page}.html" if site else ""
+    where = f", {site()}/{page}.html" if site() else ""
     return say("chapter", number=number, title=title, where=where)
+
+
+def site() -> str:
+    """The book's address, where COURSE_SITE tells it; else nothing."""
+    return os.environ.get("COURSE_SITE", "").rstrip("/")
 
 
 def shape_text(value: Any) -> str:

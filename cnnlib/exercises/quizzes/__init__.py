@@ -10,10 +10,14 @@ import difflib
 import functools
 import importlib
 import pkgutil
+from typing import TYPE_CHECKING
 
 from cnnlib.exercises.quiz_data import Quiz
 from cnnlib.exercises.tasks import TaskError
 from cnnlib.exercises.wording import CHAPTERS
+
+if TYPE_CHECKING:
+    from cnnlib.exercises.quiz_page import QuizPage
 
 
 @functools.cache
@@ -59,3 +63,18 @@ def load(name: str) -> tuple[str, Quiz]:
         nearest = difflib.get_close_matches(name, by_name(), 1, 0)
         raise TaskError(f"no quiz is called {name!r}; did you mean {nearest[0]!r}?")
     return by_name()[name]
+
+
+def quiz(name: str) -> QuizPage:
+    """The quiz of a name, for a cell at the end of its section to show.
+
+    >>> len(quiz("counting-parameters").drawn[0])
+    16
+
+    Raises:
+        TaskError: no quiz is called that.
+    """
+    from cnnlib.exercises.quiz_page import QuizPage  # only a page needs it, and graders start often
+
+    label, found = load(name)
+    return QuizPage(found, label)

@@ -1,0 +1,101 @@
+// A quiz: answers are judged as cnnlib.exercises.checks.check does.
+// The judgement of an answer (a text, or the place of an option): its state, what to say, the chapter, the slip.
+const judge = (question, draw, answer) => {
+  const [, right, wrong] = question.draws[draw];
+  const told = ([state, slip], at, shown) => {
+    const [text, chapter] = question.say[at];
+    return { state, text: fill(text, { answer: shown }), chapter: data.chapters[chapter], slip };
+  };
+  if (question.form === "choice") {
+    if (answer < 0) return { state: "empty", text: words.empty };
+    const [, slip, at] = right[answer];
+    return slip < 0 ? { state: "right", text: data.told.right } : told(["slip", question.slips[slip]], at);
+  }
+  const { read, same, show } = FORMS[question.form], said = answer.trim();
+  if (!said) return { state: "empty", text: words.empty };
+  try {
+    const text = said.replace(/[−–]/g, "-").replace(/[\u00a0\u2009\u202f]/g, " "), value = read(text, said, question);
+    if (same(value, right)) {
+      const pointed = question.form === "number" && /[./,]/.test(text) && Number.isInteger(value) && !/^[^./]*,\d{3}$/.test(text);
+      return { state: "right", text: data.told[pointed ? "right-whole" : "right"] };
+    }
+    const found = wrong.find(([, , other]) => same(value, other));
+    return found ? told(["slip", question.slips[found[0]]], found[1], show(value)) : told(["wrong"], 0, show(value));
+  } catch (problem) {
+    if (!problem.text) throw problem;
+    return { state: "form", text: problem.text };
+  }
+};
+root.quiz = { judge: (q, draw, answer) => judge(data.questions[q], draw, answer), questions: data.questions };
+data.questions.forEach((question, q) => {
+  const form = root.querySelector(`[data-q="${q}"]`), typing = control(`in${q}`), place = `${data.quiz}/${q + 1}`;
+  const text = region(`text${q}`), options = region(`options${q}`), result = region(`say${q}`), show = control(`show${q}`);
+  let draw = 0, misses = 0, over = false;
+  text.id = `${id}-text${q}`;
+  (typing || options).setAttribute(typing ? "aria-describedby" : "aria-labelledby", text.id);
+  if (options) options.setAttribute("role", "radiogroup");
+  const say = ({ state, text: said, chapter }) => {
+    result.className = `cx-say cx-${state}`;
+    result.replaceChildren(said);
+    if (!chapter) return;
+    const [name, page] = chapter, link = document.createElement(inBook || data.site ? "a" : "span");
+    if (inBook || data.site) link.href = data.site + page;
+    link.textContent = name;
+    result.append(" ", link);
+  };
+  const mark = () => { region(`done${q}`).textContent = (kept()[place] || {}).right > 0 ? `✓ ${words.done}` : ""; };
+  const note = ({ state, text: said, slip }) => {
+    const all = kept(), one = { tries: 0, right: 0, ...all[place] };
+    one.tries += 1;
+    one.last = state;
+    one.time = new Date().toISOString();
+    delete one.slip;
+    delete one.said;
+    if (state === "right") one.right += 1;
+    else Object.assign(one, { slip, said });
+    keep({ ...all, [place]: one });
+    mark();
+  };
+  const begin = () => {
+    const [gaps, offered] = question.draws[draw];
+    text.innerHTML = question.text.map((piece, i) => piece + (gaps[i] ?? "")).join("");
+    if (options) {
+      options.querySelectorAll("label").forEach((one) => one.remove());
+      for (const [shown] of offered)
+        options.insertAdjacentHTML("beforeend", `<label><input type="radio" name="quiz-${data.quiz}-${q}" data-lm-suppress-shortcuts="true"> <span>${shown}</span></label>`);
+    } else typing.value = "";
+    say({ state: "empty", text: "" });
+    misses = 0;
+    over = false;
+    show.hidden = true;
+  };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const answer = options ? [...options.querySelectorAll("input")].findIndex((one) => one.checked) : typing.value;
+    const verdict = judge(question, draw, answer), { state } = verdict;
+    say(verdict);
+    if (typing) typing.setAttribute("aria-invalid", state === "form");
+    if (state === "empty" || state === "form" || over) return;
+    note(verdict);
+    if (state === "right") over = true;
+    else misses += 1;
+    show.hidden = over || misses < 2;
+  };
+  control(`new${q}`).hidden = question.draws.length < 2;
+  control(`new${q}`).onclick = () => {
+    draw = (draw + 1 + Math.floor(Math.random() * (question.draws.length - 1))) % question.draws.length;
+    begin();
+    (typing || options.querySelector("input")).focus();
+  };
+  show.onclick = () => {
+    const [, right] = question.draws[draw], found = options && right.find(([, slip]) => slip < 0)[0];
+    const answer = options ? Object.assign(document.createElement("p"), { innerHTML: found }).textContent : FORMS[question.form].show(right);
+    over = true;
+    say({ state: "shown", text: fill(question.say[1][0], { answer }), chapter: data.chapters[question.say[1][1]] });
+    show.hidden = true;
+    (typing || options.querySelector("input")).focus();
+  };
+  form.querySelector("details").hidden = true;
+  for (const part of form.querySelectorAll(".cx-controls")) part.hidden = false;
+  mark();
+});

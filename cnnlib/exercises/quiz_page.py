@@ -1,0 +1,372 @@
+"""A quiz as a piece of a page: questions with a field or a choice, and a script that judges as Python does.
+
+All is worked out beforehand: the page holds the draws of each question with the right answer, what each slip
+gives, and what is said to it. The script reads what is typed, compares it by the rules of
+:mod:`cnnlib.exercises.answers`, and says what :func:`~cnnlib.exercises.checks.check` says.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnlib.exercises import misconceptions
+from cnnlib.exercises.answers import Array, EmptyAnswer, Form, FormError, Number, Shape, brief, plain
+from cnnlib.exercises.checks import EMPTY, FORM, Verdict, check
+from cnnlib.exercises.quiz_data import Ask, Quiz
+from cnnlib.exercises.tasks import KINDS, Task
+from cnnlib.exercises.wording import CHAPTERS, QUIZ, SAY, say, site
+from cnnlib.explorers.base import button, region
+from cnnlib.explorers.page import Piece
+
+#: So many signs may be typed.
+LONGEST = 60
+#: What scripts and files of quizzes are called.
+_HERE = "cnnlib.exercises"
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}([ ,][0-9]{3})+(\.[0-9]+)?")
+
+
+# --- What a reader types --------------------------------------------------------------------------------
+
+
+def typed(form: Form, text: str) -> Any:
+    """What a reader's text says, for a check to judge.
+
+    >>> typed(Number(), "1,234"), typed(Number(), "−3"), typed(Number(), "3/4")
+    (1234, -3, 0.75)
+    >>> typed(Shape(("height", "width", "channels")), "24×24×6")
+    (24, 24, 6)
+    >>> typed(Array(1), "[2, −1, 0.5]")
+    [2, -1, 0.5]
+
+    Raises:
+        FormError: it is not of the form that is asked for; the message says so.
+    """
+    said = text.strip()
+    text = re.sub("[−–]", "-", re.sub("[\u00a0\u2009\u202f]", " ", said))
+    if not text:
+        raise EmptyAnswer
+    if isinstance(form, Shape):
+        return _typed_shape(form, text, said)
+    if isinstance(form, Array):
+        return _typed_array(form, text, said)
+    if _GROUPED.fullmatch(text):
+        text = re.sub("[ ,]", "", text)
+    elif re.fullmatch("[+-]?[0-9]+,[0-9]+", text):
+        text = text.replace(",", ".")
+    value = _real(text)
+    if value is None:
+        raise FormError(QUIZ["not_number"].format(answer=said))
+    return value
+
+
+def _real(text: str) -> int | float | None:
+    over, line, under = text.partition("/")
+    if not _NUMBER.fullmatch(over.strip()) or (line and not _NUMBER.fullmatch(under.strip())):
+        return None
+    if line:
+        return float(over) / float(under) if float(under) else None
+    return float(text) if "." in text else int(text)
+
+
+def _typed_shape(form: Shape, text: str, said: str) -> Any:
+    entries = [entry for entry in re.split(r"[×x*,;\s]+", re.sub(r"[()[\]]", " ", text)) if entry]
+    batch = entries[:1] == ["None"] and len(entries) == len(form.axes) + 1
+    numbers = [None if batch and not at else _real(entry) for at, entry in enumerate(entries)]
+    if not numbers or None in numbers[batch:]:
+        axes = ", ".join(form.axes)
+        raise FormError(QUIZ["not_shape"].format(answer=said, count=len(form.axes), axes=axes))
+    return numbers[0] if len(numbers) == 1 < len(form.axes) else tuple(numbers)
+
+
+def _typed_array(form: Array, text: str, said: str) -> list[Any]:
+    lines = re.sub(r"[()[\]]", " ", re.sub(r"\]\s*,?\s*\[", ";", text)).split(";")
+    rows = [[_real(entry) for entry in re.split(r"[,\s]+", line) if entry] for line in lines]
+    if not all(rows) or any(None in row for row in rows):
+        raise FormError(QUIZ["not_array"].format(answer=said))
+    return rows if len(rows) > 1 or form.ndim == 2 else rows[0]
+
+
+def judged(task: Task, text: str) -> Verdict:
+    """Judge what a reader has typed."""
+    try:
+        return check(task, typed(task.kind.form, text))
+    except EmptyAnswer:
+        return Verdict(EMPTY, QUIZ["empty"])
+    except FormError as error:
+        return Verdict(FORM, str(error))
+
+
+# --- What a page holds ----------------------------------------------------------------------------------
+
+
+def marked(text: str) -> str:
+    r"""A question's text as HTML: paragraphs, blocks of numbers, and ``code``.
+
+    >>> marked("A `Conv2D`\nof 5×5:\n\n```text\n1  2\n```\n\nHow many?")
+    '<p>A <code>Conv2D</code> of 5×5:</p><pre>1  2</pre><p>How many?</p>'
+    """
+    parts = re.split(r"\n*^```\w*\n(.*?)\n```$\n*", text, flags=re.DOTALL | re.MULTILINE)
+    found = []
+    for number, part in enumerate(parts):
+        if number % 2:
+            found.append(f"<pre>{html.escape(part, quote=False)}</pre>")
+        else:
+            found += [f"<p>{marked_line(one)}</p>" for one in re.split(r"\n{2,}", part) if one.strip()]
+    return "".join(found)
+
+
+def marked_line(text: str) -> str:
+    """A sentence as HTML."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
+
+
+def template(texts: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """What all texts have in common, and what fills its gaps in each.
+
+    >>> template(["a 5 by 5 kernel", "a 3 by 3 kernel"])
+    (['a ', ' by ', ' kernel'], [['5', '5'], ['3', '3']])
+    """
+    rows = [re.split(r"(\s+|(?<=>)|(?=<))", text) for text in texts]
+    if len({len(row) for row in rows}) > 1:
+        start = _common(texts)
+        end = _common([text[len(start) :][::-1] for text in texts])[::-1]
+        return [start, end], [[text[len(start) : len(text) - len(end)]] for text in texts]
+    pieces, gaps = [""], [list[str]() for _ in rows]
+    for column in zip(*rows, strict=True):
+        if len(set(column)) == 1:
+            pieces[-1] += column[0]
+        else:
+            pieces.append("")
+            for gap, token in zip(gaps, column, strict=True):
+                gap.append(token)
+    return pieces, gaps
+
+
+def _common(texts: Sequence[str]) -> str:
+    """What all texts begin with."""
+    first, last = min(texts), max(texts)
+    return first[: next((at for at, sign in enumerate(first) if sign != last[at]), len(first))]
+
+
+def label(value: Any) -> str:
+    """How an answer stands in a choice, as HTML."""
+    if isinstance(value, str):
+        return marked_line(value)
+    return re.sub(r"-(?=\d)", "−", brief(value, LONGEST))
+
+
+class _Messages:
+    """Sentences that a question's draws have in common, each with the chapter that it points to."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, str], int] = {}
+
+    def place(self, text: str, chapter: str) -> int:
+        return self.held.setdefault((text, chapter), len(self.held))
+
+
+def _form_of(ask: Ask) -> dict[str, Any]:
+    """How the script reads what is typed."""
+    form = KINDS[ask.kind].form
+    if isinstance(form, Shape):
+        return {"form": "shape", "axes": form.axes}
+    if isinstance(form, Array):
+        return {"form": "array", "ndim": form.ndim or 1}
+    return {"form": "number"}
+
+
+def _number(value: Any) -> Any:
+    """A read answer for the script: as long as its comparison needs it."""
+    if isinstance(value, np.ndarray):
+        return _number(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_number(one) for one in value]
+    return plain(float(f"{value:.12g}")) if isinstance(value, float) else value
+
+
+class QuizPage(Piece):
+    """A quiz that a page or a notebook shows; see :func:`cnnlib.exercises.quiz`."""
+
+    script = f"{_HERE}/quiz_page"
+    words = QUIZ
+
+    def __init__(self, quiz: Quiz, chapter: str) -> None:
+        self.quiz, self.chapter, self.name = quiz, chapter, f"quiz-{quiz.name}"
+        forms = {_form_of(ask)["form"] for ask in quiz.questions if not (ask.choose or ask.says)}
+        self.parts = (f"{_HERE}/quiz_kept", *([f"{_HERE}/quiz_typed"] * bool(forms)))
+        self.parts += tuple(f"{_HERE}/quiz_{form}" for form in sorted(forms))
+
+    @functools.cached_property
+    def drawn(self) -> list[list[Task]]:
+        """The draws of each question."""
+        return [ask.draws(self.quiz.seed(number)) for number, ask in enumerate(self.quiz.questions)]
+
+    def options(self, number: int, task: Task) -> list[Any] | None:
+        """Among what a reader chooses; None where the answer is typed."""
+        return self.quiz.questions[number].options(task, self.quiz.seed(number))
+
+    def __repr__(self) -> str:
+        found = []
+        for number, ask in enumerate(self.quiz.questions):
+            task = self.drawn[number][0]
+            found.append(ask.asked(task))
+            found += [f"  - {option}" for option in self.options(number, task) or ()]
+        return "\n".join([QUIZ["label_title"].format(section=self.quiz.section), *found])
+
+    def _repr_png_(self) -> None:
+        """A quiz has no picture: print shows its text."""
+
+    def _label(self) -> str:
+        return QUIZ["label_title"].format(section=self.quiz.section)
+
+    # What the script knows.
+
+    def _state(self) -> dict[str, Any]:
+        questions = [self._question(number) for number in range(len(self.quiz.questions))]
+        labels = list(dict.fromkeys(chapter for one in questions for chapter in one.pop("chapters")))
+        for one in questions:
+            one["say"] = [[text, labels.index(chapter)] for text, chapter in one["say"]]
+        address = site()
+        chapters = [
+            [say("chapter", number=number, title=title, where=""), f"{page}.html"]
+            for number, title, page in map(CHAPTERS.__getitem__, labels)
+        ]
+        forms = {
+            name: SAY[name]
+            for name in ("right", "right-whole", *_FORMS)
+            if name in _needed([one["form"] for one in questions])
+        }
+        return {
+            "quiz": self.quiz.name,
+            "site": f"{address}/" if address else "",
+            "told": forms,
+            "chapters": chapters,
+            "questions": questions,
+        }
+
+    def _question(self, number: int) -> dict[str, Any]:
+        ask, tasks = self.quiz.questions[number], self.drawn[number]
+        kind, messages, names = KINDS[ask.kind], _Messages(), dict[str, int]()
+        unknown = SAY["unknown-array" if isinstance(kind.form, Array) else "unknown"]
+        messages.place(unknown.replace("{question}", kind.question), kind.chapter)
+        messages.place(QUIZ["shown"].replace("{question}", kind.question), kind.chapter)
+        pieces, gaps = template([marked(ask.asked(task)) for task in tasks])
+        draws = []
+        chosen = False
+        for task, gap in zip(tasks, gaps, strict=True):
+            slips = misconceptions.answers(task)
+            options = self.options(number, task)
+            if options is None:
+                wrong = [
+                    [
+                        names.setdefault(entry.name, len(names)),
+                        messages.place(
+                            entry.message.format(**{**task.given, "answer": "{answer}"}), entry.chapter
+                        ),
+                        _number(answer),
+                    ]
+                    for entry, answer in slips
+                ]
+                draws.append([gap, _number(task.answer), wrong])
+                continue
+            chosen = True
+            offered = []
+            for option in options:
+                verdict = check(task, option)
+                entry = next((entry for entry, _ in slips if entry.name == verdict.slip), None)
+                offered.append(
+                    [
+                        label(option),
+                        -1 if entry is None else names.setdefault(entry.name, len(names)),
+                        0
+                        if entry is None
+                        else messages.place(
+                            entry.message.format(**{**task.given, "answer": brief(option)}), entry.chapter
+                        ),
+                    ]
+                )
+            draws.append([gap, offered])
+        return {
+            **({"form": "choice"} if chosen else _form_of(ask)),
+            "text": pieces,
+            "say": list(messages.held),
+            "slips": list(names),
+            "chapters": [chapter for _, chapter in messages.held],
+            "draws": draws,
+        }
+
+    # What stands there before the script runs.
+
+    def _content(self) -> str:
+        return "".join(self._form(number) for number in range(len(self.quiz.questions)))
+
+    def _form(self, number: int) -> str:
+        ask, task = self.quiz.questions[number], self.drawn[number][0]
+        options, count = self.options(number, task), len(self.quiz.questions)
+        legend = QUIZ["legend_of" if count > 1 else "legend"].format(number=number + 1, count=count)
+        new = QUIZ["another" if ask.says else "new"]
+        buttons = (
+            f'<button type="submit">{QUIZ["check"]}</button>'
+            f"{button(f'new{number}', new)}{button(f'show{number}', QUIZ['show'], hidden='')}"
+        )
+        answer = label(task.answer)
+        return (
+            f'<form data-q="{number}"><fieldset>'
+            f"<legend>{legend} {region(f'done{number}', '', 'span')}</legend>"
+            f"{region(f'text{number}', marked(ask.asked(task)))}"
+            f"{self._field(number, ask, options)}"
+            f'<div class="cx-controls" hidden>{buttons}</div>'
+            f"{region(f'say{number}', '', 'p', role='status', aria_live='polite')}"
+            f"<details><summary>{QUIZ['fold']}</summary><p>{answer}</p></details></fieldset></form>"
+        )
+
+    def _field(self, number: int, ask: Ask, options: list[Any] | None) -> str:
+        if options is not None:
+            return region(
+                f"options{number}", "".join(radio(self.name, number, label(one)) for one in options)
+            )
+        form = KINDS[ask.kind].form
+        key = "label_number"
+        if isinstance(form, Shape):
+            key = "label_shape"
+        elif isinstance(form, Array):
+            key = "label_rows" if form.ndim == 2 else "label_array"
+        said = QUIZ[key].format(axes=", ".join(getattr(form, "axes", ())))
+        values = [np.ravel(task.answer) for task in self.drawn[number]]
+        digits = isinstance(form, Number) and min(value.min() for value in values) >= 0
+        mode = "decimal" if digits else "text"
+        return (
+            f'<div class="cx-controls" hidden><label><span>{said}</span>'
+            f'<input type="text" data-c="in{number}" '
+            f'inputmode="{mode}" maxlength="{LONGEST}" autocomplete="off" spellcheck="false"></label></div>'
+        )
+
+
+def radio(name: str | None, number: int, text: str) -> str:
+    """One answer of a choice; the script writes the same."""
+    return f'<label><input type="radio" name="{name}-{number}"> <span>{text}</span></label>'
+
+
+#: What each form may say of what is typed, by keys of :data:`~cnnlib.exercises.wording.SAY`.
+_FORMS = ("huge", "number-for-shape", "length", "batch", "fraction-in-shape", "axes", "ragged")
+
+
+def _needed(forms: Sequence[str]) -> set[str]:
+    needed = {"right"}
+    if set(forms) - {"choice"}:
+        needed |= {"huge"}
+    if "number" in forms:
+        needed |= {"right-whole"}
+    if "shape" in forms:
+        needed |= {"number-for-shape", "length", "batch", "fraction-in-shape"}
+    if "array" in forms:
+        needed |= {"axes", "ragged"}
+    return needed
