@@ -76,6 +76,12 @@ def add(
     return entry
 
 
+def add_all(kind: str, chapter: str, *slips: tuple[str, Callable[..., Any], str]) -> None:
+    """Register several likely mistakes of one kind, each as (name, rule, message)."""
+    for name, rule, message in slips:
+        add(kind, name, rule, message, chapter)
+
+
 def remove(entry: Misconception) -> None:
     """Take a misconception out of the registry again."""
     _REGISTRY[entry.kind].remove(entry)

@@ -27,7 +27,7 @@ from cnnlib.convolution import convolve, correlate
 from cnnlib.errors import SizeError
 from cnnlib.exercises.answers import Array, Number
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, add_all
 from cnnlib.exercises.networks import Conv, Pool, trace
 from cnnlib.exercises.tasks import add_kind
 from cnnlib.receptive_field import (
@@ -927,7 +927,9 @@ add_kind(
     },
     labels={"way": "way", "depth": "depth"},
 )
-for _name, _count, _message in (
+add_all(
+    "alike_weights",
+    CHAPTER,
     (
         "took-the-other",
         lambda way, **given: _alike_weights("single layer" if way == "stack" else "stack", **given),
@@ -961,8 +963,7 @@ for _name, _count, _message in (
         ),
         "{answer} counts kernels along one axis; they are squares.",
     ),
-):
-    add("alike_weights", _name, _count, _message, CHAPTER)
+)
 
 
 def _widened_weights(weights: int, factor: int) -> int:

@@ -12,7 +12,7 @@ from cnnlib.convolution import correlate
 from cnnlib.exercises.answers import Array, Number, Shape
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.sizes import IMAGE
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, add_all
 from cnnlib.exercises.tasks import add_kind
 from cnnlib.pooling import max_pool_switches
 from cnnlib.sizes import (
@@ -943,4 +943,153 @@ add(
     lambda pooled, switches, shape: _unpool_map(switches.astype(float), switches, shape),
     "The switches were written, not the values. A switch is a place; what belongs there is in pooled.",
     "upsampling",
+)
+
+# --- Down and up --------------------------------------------------------------------------------------
+
+
+def _latent_values(side: int, layers: int, filters: int) -> int:
+    """The values in the middle: square maps, halved by each of so many layers."""
+    for _ in range(layers):
+        side = output_size(side, 3, 2, "same")
+    return side * side * filters
+
+
+add_kind(
+    "latent_values",
+    _latent_values,
+    Number(),
+    "how high and wide are the maps after the last layer, and how many are there?",
+    "upsampling",
+    lambda dice: {"side": 8 * dice.roll(2, 8), "layers": dice.roll(2, 3), "filters": dice.roll(3, 12)},
+    labels={"side": "side", "layers": "layers"},
+)
+add_all(
+    "latent_values",
+    "upsampling",
+    (
+        "one-map-only",
+        lambda side, layers, filters: _latent_values(side, layers, 1),
+        "{answer} is one map; there is one for every filter.",
+    ),
+    (
+        "one-side-only",
+        lambda side, layers, filters: _latent_values(side, layers, filters) * 2**layers,
+        "{answer} halves one side. A stride of 2 halves height and width.",
+    ),
+    (
+        "one-layer-only",
+        lambda side, layers, filters: _latent_values(side, 1, filters) if layers > 1 else None,
+        "{answer} halves the sides once. Each of the {layers} layers does.",
+    ),
+    (
+        "nothing-halved",
+        lambda side, layers, filters: _latent_values(side, 0, filters),
+        "{answer} leaves the maps as large as the picture.",
+    ),
+    (
+        "filters-of-every-layer",
+        lambda side, layers, filters: _latent_values(side, layers, filters**layers),
+        "{answer} multiplies the filters of all layers. The maps of one layer are the input of the next: "
+        "only those of the last are there at the end.",
+    ),
+)
+
+
+def _pooled_again(value: int, way: str) -> int:
+    """One pooled value, enlarged to 2×2 and max-pooled once more; where its window is known, it won last."""
+    pooled = np.full((1, 1, 1, 1), float(value))
+    if way == "max unpooling":
+        large = max_unpool(pooled, np.full(pooled.shape, 3), (1, 2, 2, 1))
+    else:
+        large = (bed_of_nails if way == "bed of nails" else upsample_nearest)(pooled, 2)
+    return int(max_pool_switches(large, 2)[0].item())
+
+
+add_kind(
+    "pooled_again",
+    _pooled_again,
+    Number(),
+    "which four values does this way put into the window, and which of them is the largest?",
+    "upsampling",
+    lambda dice: {"value": dice.pick((-1, 1)) * 4 * dice.roll(1, 9), "way": dice.pick(WAYS)},
+    labels={"value": "value", "way": "way"},
+)
+add_all(
+    "pooled_again",
+    "upsampling",
+    (
+        "came-back-unharmed",
+        lambda value, way: value if _pooled_again(value, way) != value else None,
+        "{answer} overlooks the zeros that {way} writes beside it. They take part in the maximum.",
+    ),
+    (
+        "zeros-win",
+        lambda value, way: 0 if _pooled_again(value, way) != 0 else None,
+        "{answer} would have to stand in the window, and nothing larger beside it.",
+    ),
+    (
+        "shared-out",
+        lambda value, way: value // 4,
+        "{answer} shares the value out over the window, as the gradient of average pooling does.",
+    ),
+    (
+        "lost-the-sign",
+        lambda value, way: -value if value < 0 else None,
+        "{answer} has lost its sign. Nothing here takes it away.",
+    ),
+    (
+        "added-up",
+        lambda value, way: 4 * value if way == "nearest neighbour" else None,
+        "{answer} adds the window up. Pooling takes the largest.",
+    ),
+)
+
+
+def _framed_size(size: int, kernel_size: int, stride: int) -> int:
+    """The row of the third view: inputs, zeros between them, and the frame on both sides."""
+    return transposed_size(size, kernel_size, stride) + kernel_size - 1
+
+
+add_kind(
+    "framed_size",
+    _framed_size,
+    Number(),
+    "how many zeros stand between two inputs, how many such gaps are there, and how wide is the frame?",
+    "upsampling",
+    lambda dice: {"size": dice.roll(3, 12), "kernel_size": dice.roll(2, 7), "stride": dice.roll(2, 4)},
+)
+add_all(
+    "framed_size",
+    "upsampling",
+    (
+        "a-zero-for-every-stride",
+        lambda size, kernel_size, stride: _framed_size(size, kernel_size, stride + 1),
+        "{answer} puts {stride} zeros between two inputs. They stand {stride} places apart.",
+    ),
+    (
+        "zeros-behind-the-last",
+        lambda size, kernel_size, stride: _framed_size(size, kernel_size, stride) + stride - 1,
+        "{answer} puts zeros behind the last input, too. They stand between inputs.",
+    ),
+    (
+        "framed-at-one-end",
+        transposed_size,
+        "{answer} is framed at one end only.",
+    ),
+    (
+        "frame-of-a-whole-kernel",
+        lambda size, kernel_size, stride: _framed_size(size, kernel_size, stride) + 2,
+        "{answer} has a frame as wide as the kernel. It must still overlap the first input by one.",
+    ),
+    (
+        "no-frame",
+        lambda size, kernel_size, stride: _framed_size(size, 1, stride) if kernel_size > 1 else None,
+        "{answer} leaves out the frame.",
+    ),
+    (
+        "no-zeros-between",
+        lambda size, kernel_size, stride: _framed_size(size, kernel_size, 1) if stride > 1 else None,
+        "{answer} leaves out the zeros between the inputs.",
+    ),
 )
