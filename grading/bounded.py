@@ -210,6 +210,11 @@ def why(manager: Any, error: Exception) -> str:
         return (
             "this cell, with all that it started, took too much memory; the cells after it go on without it"
         )
+    if getattr(process, "ended", {}).get("over") == "processor":
+        return (
+            "this cell, with all that it started, used up the processor time of a notebook; "
+            "the cells after it go on without it"
+        )
     code = getattr(process, "returncode", None)
     names = {
         -9: "it was stopped: too much memory, or time",

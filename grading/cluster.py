@@ -23,7 +23,7 @@ from typing import Any
 import distributed
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed
 
-from grading import pool, task
+from grading import places, pool, task
 from grading.errors import GradingError
 
 #: The address that asks for workers on this machine.
@@ -56,7 +56,7 @@ class Cluster:
                         n_workers=self._jobs or pool.cores(),
                         threads_per_worker=1,  # nbgrader changes the folder and the environment it is in
                         dashboard_address=None,
-                        local_directory=stack.enter_context(tempfile.TemporaryDirectory(prefix="dask-")),
+                        local_directory=stack.enter_context(places.temporary(_disk())),
                         silence_logs=40,
                     )
                 )
@@ -130,6 +130,12 @@ class Cluster:
             yield done
 
 
+def _disk() -> Path:
+    """Where the workers that are started here keep what Dask puts on disk."""
+    places.sweep(*task.scratch_folders())
+    return Path(tempfile.gettempdir())
+
+
 class Grader(WorkerPlugin):
     """What each worker holds while a run lasts: what submissions share, and a place in memory."""
 
@@ -139,10 +145,15 @@ class Grader(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Make the worker one that grades; called by Dask in each worker, also in those that come later."""
-        self._place = task.scratch_folder() / f"course-{self.name}-{os.getuid()}"
-        self._place.mkdir(mode=0o700, exist_ok=True)
-        if self._place.is_symlink() or self._place.stat().st_uid != os.getuid():
-            raise GradingError(f"{self._place} belongs to somebody else")
+        places.sweep(*task.scratch_folders())
+        self._place = task.scratch_folder() / f"{places.PREFIX}{self.name}-{os.getuid()}"
+        held: int | None = None
+        while held is None:
+            self._place.mkdir(mode=0o700, exist_ok=True)
+            if self._place.is_symlink() or self._place.stat().st_uid != os.getuid():
+                raise GradingError(f"{self._place} belongs to somebody else")
+            held = places.share(self._place)
+        self._held = held
         self._mine = self._place / f"worker-{os.getpid()}"
         self._mine.mkdir(mode=0o700, exist_ok=True)
         self._before, self._temporary = Path.cwd(), tempfile.tempdir
@@ -158,9 +169,8 @@ class Grader(WorkerPlugin):
             self._host.close()
         shutil.rmtree(self._mine, ignore_errors=True)
         self._sweep()
-        with contextlib.suppress(OSError):
-            (self._place / "warm").unlink(missing_ok=True)
-            self._place.rmdir()
+        os.close(self._held)
+        places.sweep(self._place.parent)  # unless another worker of this host holds it still
 
     def _sweep(self) -> None:
         """Remove what workers of this host have left that were killed."""

@@ -37,7 +37,9 @@ class Sandbox(Configurable):
         config=True
     )
     memory_mib = Integer(3072, min=256, help="Memory of a submission, in MiB.").tag(config=True)
-    cpu_seconds = Integer(600, min=1, help="Processor time of a process, in seconds.").tag(config=True)
+    cpu_seconds = Integer(
+        600, min=1, help="Processor time of a notebook's Python and all that it starts, in seconds."
+    ).tag(config=True)
     processes = Integer(128, min=16, help="Processes and threads of a submission.").tag(config=True)
     files = Integer(512, min=64, help="Files that a process may have open.").tag(config=True)
     disk_mib = Integer(256, min=16, help="What may be written in all, in MiB (it is kept in memory).").tag(

@@ -65,6 +65,7 @@ PROTECTIONS = (
     Protection("memory", probes.memory),
     Protection("memory of all", probes.memory_of_all, ends=True),
     Protection("processor time", probes.time_of_processor, ends=True),
+    Protection("processor time of all", probes.time_of_all, ends=True),
     Protection("number of processes", probes.many),
     Protection("open files", probes.descriptors, essential=False),
     Protection("disk", probes.disk),
@@ -204,7 +205,7 @@ def machine() -> list[str]:
     ]
     if sys.platform != "linux":
         return lines
-    from grading import sandbox
+    from grading import processor, sandbox
 
     program = sandbox.bubblewrap()
     if program:
@@ -224,6 +225,12 @@ def machine() -> list[str]:
         lines.append("libseccomp is missing: system calls are not filtered")
     else:
         lines.append(f"libseccomp, with version {pyseccomp.get_api()} of its interface")
+    lines.append(
+        "the processor time of a submission is counted by a control group, to the last process"
+        if processor.counted()
+        else "the processor time of a submission is estimated by looks at its processes: "
+        "no control group can be made here"
+    )
     return lines
 
 

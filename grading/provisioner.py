@@ -20,7 +20,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import uuid
 from dataclasses import asdict
 from importlib.metadata import EntryPoint
@@ -32,7 +31,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from grading import sandbox
+from grading import places, processor, sandbox
 from grading.config import refusal
 from grading.course import ENVIRONMENT, ROOT
 from grading.errors import SandboxError
@@ -64,7 +63,9 @@ class WarmStart:
 
     def __init__(self, modules: list[str], root: Path = ROOT) -> None:
         # A short path: the names of local sockets end at 107 bytes.
-        self.folder = Path(tempfile.mkdtemp(prefix="course-", dir="/tmp"))
+        places.sweep(Path("/tmp"))
+        processor.sweep()
+        self.folder, self._held = places.make(Path("/tmp"))
         self.folder.chmod(0o711)
         self._log = (self.folder / "log").open("wb")
         with socket.socket(socket.AF_UNIX) as listener:
@@ -110,7 +111,7 @@ class WarmStart:
         if self._process.stdout:
             self._process.stdout.close()
         self._log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        places.remove(self.folder, self._held)
 
     def __enter__(self) -> WarmStart:
         return self
@@ -146,12 +147,16 @@ class Forked:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, connection: socket.socket, pidfd: int) -> None:
-        self._connection, self._pidfd = connection, pidfd
+    def __init__(
+        self, connection: socket.socket, pidfd: int, account: processor.Account | None = None
+    ) -> None:
+        self._connection, self._pidfd, self._account = connection, pidfd, account
         self.returncode: int | None = None
         #: How it ended: code, cpu_seconds, memory_kib.
         self.ended: dict[str, Any] = {}
         self.pid = _pid_of(pidfd)
+        if account is not None:
+            account.take(self.pid)  # before anything of the submission runs in it
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
@@ -163,6 +168,8 @@ class Forked:
             self.returncode = int(self.ended.get("code", -signal.SIGKILL))
             self._connection.close()
             os.close(self._pidfd)
+            if self._account is not None:
+                self._account.close()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -247,19 +254,24 @@ def _fork(request: dict[str, Any]) -> Forked:
     """Ask the warm start for a kernel."""
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(60)
-    try:
-        connection.connect(str(Path(address()) / "warm"))
-        connection.send(json.dumps(request).encode())
-        said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
-    except OSError as error:
-        connection.close()
-        raise SandboxError(f"the warm start does not answer ({error})") from error
-    if said != b"started" or not descriptors:
-        connection.close()
-        refused = json.loads(said or b"{}").get("refused", "no word from it")
-        raise SandboxError(f"no kernel could be started in the sandbox: {refused}")
+    account = processor.account()
+    with contextlib.ExitStack() as undo:
+        undo.callback(connection.close)
+        if account is not None:
+            undo.callback(account.close)
+        try:
+            connection.connect(str(Path(address()) / "warm"))
+            counter = [account.counter] if account is not None else []
+            socket.send_fds(connection, [json.dumps(request).encode()], counter)
+            said, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
+        except OSError as error:
+            raise SandboxError(f"the warm start does not answer ({error})") from error
+        if said != b"started" or not descriptors:
+            refused = json.loads(said or b"{}").get("refused", "no word from it")
+            raise SandboxError(f"no kernel could be started in the sandbox: {refused}")
+        undo.pop_all()
     connection.settimeout(None)
-    return Forked(connection, descriptors[0])
+    return Forked(connection, descriptors[0], account)
 
 
 def _copy_files(source: Path | None, target: Path, most: int) -> None:

@@ -10,9 +10,7 @@ import contextlib
 import difflib
 import hashlib
 import logging
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +29,7 @@ from grading import (
     gradebook,
     intake,
     late,
+    places,
     pool,
     release,
     report,
@@ -309,7 +308,7 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
         with cluster.Cluster(options.scheduler, setup, options.jobs, seconds) as remote:
             yield lambda students: remote.run(jobs(students))
         return
-    with _scratch(course) as place:
+    with _scratch() as place:
         processes = min(options.jobs or pool.cores(), number)
         with pool.Pool(
             TASK,
@@ -337,18 +336,11 @@ def _warm(course: Course, setup: task.Setup) -> str:
 
 
 @contextlib.contextmanager
-def _scratch(course: Course) -> Iterator[Path]:
-    """A folder for what exists only while a run does; what one that was killed has left is removed."""
-    noted = course.folder / ".state" / "scratch.json"
-    for left in state.read(noted).get("places", []):
-        if Path(left).name.startswith("course-"):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        prefix="course-", dir=task.scratch_folder(), ignore_cleanup_errors=True
-    ) as place:
-        state.note(noted, "", places=[place])
-        yield Path(place)
-    noted.unlink(missing_ok=True)
+def _scratch() -> Iterator[Path]:
+    """A folder for what exists only while a run does; what those that were killed have left is removed."""
+    places.sweep(*task.scratch_folders())
+    with places.temporary(task.scratch_folder()) as place:
+        yield place
 
 
 def job(course: Course, assignment: str, student: str, warm: str = "") -> task.Job:

@@ -18,9 +18,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from grading import places
 from grading.errors import SandboxError
 from grading.limits import Limits
 
@@ -157,8 +157,7 @@ def why_not(root: Path) -> str | None:
     """Why there can be no sandbox on this machine, found out by putting both walls up; None where it can."""
     if os.uname().machine not in _CAPSET:
         return f"it knows x86_64 and aarch64, and this is {os.uname().machine}"
-    with tempfile.TemporaryDirectory(prefix="course-", dir="/tmp") as folder:
-        run = Path(folder)
+    with places.temporary(Path("/tmp")) as run:
         run.chmod(0o711)
         make_place(run / "k")
         try:

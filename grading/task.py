@@ -34,7 +34,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from grading import intake
+from grading import intake, places
 from grading.config import BOUNDED, KERNEL, TRUSTED
 from grading.course import UNWANTED, Course, environment, is_name
 from grading.errors import printable
@@ -194,8 +194,8 @@ def structure(book: Gradebook, assignment: str) -> bytes:
         "base_cell": base.c.notebook_id.in_(notebooks),
         **{name: tables[name].c.id.in_(cells) for name in ("grade_cells", "solution_cells", "task_cells")},
     }
-    with tempfile.TemporaryDirectory(prefix="structure-") as temporary:
-        file = Path(temporary) / "gradebook.db"
+    with places.temporary(scratch_folder()) as temporary:
+        file = temporary / "gradebook.db"
         engine = sqlalchemy.create_engine(f"sqlite:///{file}")
         Base.metadata.create_all(engine)
         with engine.begin() as copied:
@@ -209,12 +209,17 @@ def structure(book: Gradebook, assignment: str) -> bytes:
         return file.read_bytes()
 
 
+def scratch_folders() -> list[Path]:
+    """Where private courses may be: in memory, on disk."""
+    memory = Path("/dev/shm")
+    there = [memory] if memory.is_dir() and os.access(memory, os.W_OK) else []
+    return [*there, Path(tempfile.gettempdir())]
+
+
 def scratch_folder() -> Path:
     """Where private courses are quickest: in memory, if there is room."""
-    memory = Path("/dev/shm")
-    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 28:
-        return memory
-    return Path(tempfile.gettempdir())
+    first, *others = scratch_folders()
+    return first if not others or shutil.disk_usage(first).free > 1 << 28 else others[0]
 
 
 def surround(place: Path) -> None:

@@ -1,8 +1,9 @@
 """The warm start: a process that has imported everything, and forks a kernel for each submission.
 
 ``python -m grading.warm FD LIFE MODULES`` runs behind the outer wall of :mod:`grading.sandbox`. ``FD`` is a
-listening socket; each connection asks for one kernel and stays open as long as that lives: the answer is the
-kernel's pidfd, and at its end how it ended. When ``LIFE`` is closed at the other side, all goes.
+listening socket; each connection asks for one kernel, with the counter of its control group if there is one,
+and stays open as long as that lives: the answer is the kernel's pidfd, and at its end how it ended. When
+``LIFE`` is closed at the other side, all goes.
 
 TensorFlow survives a fork only as long as none of its operations has run, so that nothing is computed here.
 """
@@ -18,11 +19,12 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-from grading import sandbox
+from grading import processor, sandbox
 from grading.errors import SandboxError
 from grading.limits import Limits
 
@@ -52,7 +54,8 @@ def serve(listener: socket.socket, life: int) -> None:
 def _guard(connection: socket.socket) -> None:
     """Start one kernel and hold it: it ends with the connection, and the connection tells its end."""
     try:
-        request = json.loads(connection.recv(1 << 16))
+        said, counters, _, _ = socket.recv_fds(connection, 1 << 16, 1)
+        request = json.loads(said)
         os.setsid()
         sandbox.separate()
         user = sandbox.NOBODY + os.getpid() % sandbox.NOBODIES
@@ -68,14 +71,18 @@ def _guard(connection: socket.socket) -> None:
         sandbox.seal()
         ours.close()
         socket.send_fds(connection, [b"started"], [kernel])
-        over = _watch(kernel, connection, request["limits"]["memory_mib"] << 10)
+        limits = Limits(**request["limits"])
+        over, seconds = _watch(kernel, connection, limits, counters[0] if counters else None)
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         _, status, used = os.wait4(child, 0)
+        own = used.ru_utime + used.ru_stime
+        if os.WIFSIGNALED(status) and own >= limits.cpu_seconds:
+            over = over or "processor"  # the system was quicker than the look at it
         ended = {
             "code": os.waitstatus_to_exitcode(status),
             "over": over,
-            "cpu_seconds": used.ru_utime + used.ru_stime,
+            "cpu_seconds": max(own, seconds),
             "memory_kib": used.ru_maxrss,
         }
         with contextlib.suppress(OSError):
@@ -96,21 +103,27 @@ def _last_word(place: str) -> str:
     return "it ended without a word"
 
 
-def _watch(kernel: int, connection: socket.socket, most_kib: int) -> str:
-    """Wait for the kernel's end or the other side's; tell where the sandbox as a whole took too much memory.
+def _watch(kernel: int, connection: socket.socket, limits: Limits, counter: int | None) -> tuple[str, float]:
+    """Wait for the kernel's end or the other side's; tell of what the sandbox as a whole took too much.
 
-    The limit on each process says nothing of a hundred of them, nor of what they share.
+    The limits on each process say nothing of a hundred of them, nor of what they share, nor of a chain in
+    which each ends before its own limit. Also returned: the processor time of all, in seconds.
     """
     waiting = select.poll()
     waiting.register(kernel, select.POLLIN)
     waiting.register(connection, select.POLLIN | select.POLLHUP)
+    most_kib, ledger, seconds = limits.memory_mib << 10, processor.Ledger(), 0.0
     while not waiting.poll(250):
+        # A group that counts nothing holds nobody: the system did not allow it after all.
+        seconds = (processor.used(counter) if counter is not None else 0) or ledger.look(time.monotonic())
+        if seconds > limits.cpu_seconds:
+            return "processor", seconds
         if (
             _kib("status", ("RssAnon:", "RssShmem:")) > most_kib
             and _kib("smaps_rollup", ("Pss:",)) > most_kib
         ):
-            return "memory"
-    return ""
+            return "memory", seconds
+    return "", seconds
 
 
 def _kib(file: str, fields: tuple[str, ...]) -> int:

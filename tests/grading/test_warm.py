@@ -19,7 +19,7 @@ if sys.platform != "linux":
 
 from jupyter_client.manager import KernelManager
 
-from grading import config, provisioner, sandbox
+from grading import config, processor, provisioner, sandbox
 from grading.errors import SandboxError
 from grading.limits import Limits
 
@@ -169,6 +169,31 @@ def test_processes_that_take_much_together_are_stopped(kernel: Callable[..., Ker
     else:
         with pytest.raises(subprocess.TimeoutExpired):
             started.process.wait(5)
+
+
+#: Each computes for a moment, starts the next one and ends; nobody waits for anybody.
+CHAIN = (
+    "import os, signal, time\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nif os.fork() == 0:\n"
+    "  while True:\n    began = time.process_time()\n    while time.process_time() < began + 0.06: pass\n"
+    "    if os.fork(): os._exit(0)\n"
+)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_chain_of_processes_that_computes_is_stopped(
+    kernel: Callable[..., Kernel], monkeypatch: pytest.MonkeyPatch, counted: bool
+) -> None:
+    if not counted:
+        monkeypatch.setattr(processor, "account", lambda: None)
+    elif not processor.counted():
+        pytest.skip("no control group can be made here")
+    started = kernel(Limits(cpu_seconds=3))
+    began = time.monotonic()
+    assert started.say(CHAIN + "28") == "28"
+    assert started.process.wait(40) == -9
+    assert started.process.ended["over"] == "processor"
+    assert 3 < started.process.ended["cpu_seconds"] < 6
+    assert time.monotonic() - began > 1.5
 
 
 def test_what_many_share_counts_once(kernel: Callable[..., Kernel]) -> None:
