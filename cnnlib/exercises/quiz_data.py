@@ -14,8 +14,8 @@ The quizzes of a chapter stand in one module, named as the chapter's label is
 
 1. *A question with numbers* is an :class:`Ask`: a kind, a text, and what narrows the draw to what can be
 worked out in the head. Blanks in the text stand for the task's parameters; ``{kernel_size:square}`` is 5×5,
-``{input_shape}`` is 28×28×3, ``{signal:list}`` is 2, −1, 3, and ``{kernel:rows}`` are rows of numbers in a
-block of their own.
+``{input_shape}`` is 28×28×3, ``{bias:number}`` is −2 with a true minus, ``{signal:list}`` is 2, −1, 3, and
+``{kernel:rows}`` are rows of numbers in a block of their own.
 
 >>> count = Ask(
 ...     "conv_parameters",

@@ -285,6 +285,8 @@ class Blanks(string.Formatter):
             return shape_text(value if isinstance(value, tuple) else (value, value))
         if format_spec == "list":
             return ", ".join(number_text(number) for number in value)
+        if format_spec == "number":
+            return number_text(value)
         if format_spec == "rows":
             return f"\n```text\n{rows_text(value)}\n```\n"
         if format_spec:
