@@ -1,26 +1,26 @@
 // A quiz: answers are judged as cnnlib.exercises.checks.check does.
 // The judgement of an answer (a text, or the place of an option): its state, what to say, the chapter, the slip.
 const judge = (question, draw, answer) => {
-  const [, right, wrong] = question.draws[draw];
-  const told = ([state, slip], at, shown) => {
+  const [, wrong, right] = question.draws[draw];
+  const told = (state, at, values, slip) => {
     const [text, chapter] = question.say[at];
-    return { state, text: fill(text, { answer: shown }), chapter: data.chapters[chapter], slip };
+    return { state, text: fill(text, values), chapter: data.chapters[chapter], slip };
   };
+  const slipped = ([at, , ...gaps], shown) => told("slip", at + 2, { ...gaps, answer: shown }, question.slips[at]);
   if (question.form === "choice") {
     if (answer < 0) return { state: "empty", text: words.empty };
-    const [, slip, at] = right[answer];
-    return slip < 0 ? { state: "right", text: data.told.right } : told(["slip", question.slips[slip]], at);
+    return wrong[answer][0] < 0 ? { state: "right", text: data.told.right } : slipped(wrong[answer]);
   }
   const { read, same, show } = FORMS[question.form], said = answer.trim();
   if (!said) return { state: "empty", text: words.empty };
   try {
     const text = said.replace(/[−–]/g, "-").replace(/[\u00a0\u2009\u202f]/g, " "), value = read(text, said, question);
     if (same(value, right)) {
-      const pointed = question.form === "number" && /[./,]/.test(text) && Number.isInteger(value) && !/^[^./]*,\d{3}$/.test(text);
+      const pointed = question.form === "number" && Number.isInteger(value) && /[./]|,(?!\d{3})/.test(text);
       return { state: "right", text: data.told[pointed ? "right-whole" : "right"] };
     }
-    const found = wrong.find(([, , other]) => same(value, other));
-    return found ? told(["slip", question.slips[found[0]]], found[1], show(value)) : told(["wrong"], 0, show(value));
+    const found = wrong.find(([, other]) => same(value, other));
+    return found ? slipped(found, show(value)) : told("wrong", 0, { answer: show(value) });
   } catch (problem) {
     if (!problem.text) throw problem;
     return { state: "form", text: problem.text };
@@ -61,7 +61,7 @@ data.questions.forEach((question, q) => {
     text.innerHTML = question.text.map((piece, i) => piece + (gaps[i] ?? "")).join("");
     if (options) {
       options.querySelectorAll("label").forEach((one) => one.remove());
-      for (const [shown] of offered)
+      for (const [, shown] of offered)
         options.insertAdjacentHTML("beforeend", `<label><input type="radio" name="quiz-${data.quiz}-${q}" data-lm-suppress-shortcuts="true"> <span>${shown}</span></label>`);
     } else typing.value = "";
     say({ state: "empty", text: "" });
@@ -88,7 +88,7 @@ data.questions.forEach((question, q) => {
     (typing || options.querySelector("input")).focus();
   };
   show.onclick = () => {
-    const [, right] = question.draws[draw], found = options && right.find(([, slip]) => slip < 0)[0];
+    const [, offered, right] = question.draws[draw], found = options && offered.find(([slip]) => slip < 0)[1];
     const answer = options ? Object.assign(document.createElement("p"), { innerHTML: found }).textContent : FORMS[question.form].show(right);
     over = true;
     say({ state: "shown", text: fill(question.say[1][0], { answer }), chapter: data.chapters[question.say[1][1]] });

@@ -19,6 +19,7 @@ from cnnlib.exercises import misconceptions
 from cnnlib.exercises.answers import Array, EmptyAnswer, Form, FormError, Number, Shape, brief, plain
 from cnnlib.exercises.checks import EMPTY, FORM, Verdict, check
 from cnnlib.exercises.quiz_data import Ask, Quiz
+from cnnlib.exercises.sheet import rows_text
 from cnnlib.exercises.tasks import KINDS, Task
 from cnnlib.exercises.wording import CHAPTERS, QUIZ, SAY, say, site
 from cnnlib.explorers.base import button, region
@@ -160,17 +161,44 @@ def label(value: Any) -> str:
     """How an answer stands in a choice, as HTML."""
     if isinstance(value, str):
         return marked_line(value)
-    return re.sub(r"-(?=\d)", "−", brief(value, LONGEST))
+    if isinstance(value, np.ndarray) and value.ndim == 2:
+        return f"<pre>{rows_text(value)}</pre>"
+    text = ", ".join(map(str, plain(value))) if isinstance(value, np.ndarray) else brief(value)
+    return re.sub(r"-(?=\d)", "−", text)
 
 
-class _Messages:
-    """Sentences that a question's draws have in common, each with the chapter that it points to."""
+class _Slips:
+    """The slips that show in a question's draws: what is said to each, and what differs from draw to draw."""
 
     def __init__(self) -> None:
-        self.held: dict[tuple[str, str], int] = {}
+        self.entries: dict[str, misconceptions.Misconception] = {}
+        self.texts: dict[str, list[str]] = {}
 
-    def place(self, text: str, chapter: str) -> int:
-        return self.held.setdefault((text, chapter), len(self.held))
+    def note(self, entry: misconceptions.Misconception, task: Task, answer: str) -> tuple[str, int]:
+        """Remember what is said to a slip in a task; :meth:`place` finds it again."""
+        self.entries[entry.name] = entry
+        texts = self.texts.setdefault(entry.name, [])
+        texts.append(entry.message.format(**{**task.given, "answer": answer}))
+        return entry.name, len(texts) - 1
+
+    @functools.cached_property
+    def templates(self) -> dict[str, tuple[list[str], list[list[str]]]]:
+        """For each slip what its messages have in common, and what fills the gaps of each."""
+        return {name: template(texts) for name, texts in self.texts.items()}
+
+    def place(self, noted: tuple[str, int]) -> tuple[int, list[str]]:
+        """The number of a slip, and what fills the gaps of its message."""
+        name, which = noted
+        return list(self.entries).index(name), self.templates[name][1][which]
+
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        """For each slip its message, with gaps {0}, {1}, …, and the chapter that explains it."""
+        texts = (pieces for pieces, _ in self.templates.values())
+        return [
+            (pieces[0] + "".join(f"{{{at}}}{piece}" for at, piece in enumerate(pieces[1:])), entry.chapter)
+            for pieces, entry in zip(texts, self.entries.values(), strict=True)
+        ]
 
 
 def _form_of(ask: Ask) -> dict[str, Any]:
@@ -200,7 +228,8 @@ class QuizPage(Piece):
 
     def __init__(self, quiz: Quiz, chapter: str) -> None:
         self.quiz, self.chapter, self.name = quiz, chapter, f"quiz-{quiz.name}"
-        forms = {_form_of(ask)["form"] for ask in quiz.questions if not (ask.choose or ask.says)}
+        typing = [ask for number, ask in enumerate(quiz.questions) if not self.chosen(number)]
+        forms = {_form_of(ask)["form"] for ask in typing}
         self.parts = (f"{_HERE}/quiz_kept", *([f"{_HERE}/quiz_typed"] * bool(forms)))
         self.parts += tuple(f"{_HERE}/quiz_{form}" for form in sorted(forms))
 
@@ -231,7 +260,7 @@ class QuizPage(Piece):
 
     def _state(self) -> dict[str, Any]:
         questions = [self._question(number) for number in range(len(self.quiz.questions))]
-        labels = list(dict.fromkeys(chapter for one in questions for chapter in one.pop("chapters")))
+        labels = list(dict.fromkeys(chapter for one in questions for _, chapter in one["say"]))
         for one in questions:
             one["say"] = [[text, labels.index(chapter)] for text, chapter in one["say"]]
         address = site()
@@ -254,54 +283,48 @@ class QuizPage(Piece):
 
     def _question(self, number: int) -> dict[str, Any]:
         ask, tasks = self.quiz.questions[number], self.drawn[number]
-        kind, messages, names = KINDS[ask.kind], _Messages(), dict[str, int]()
-        unknown = SAY["unknown-array" if isinstance(kind.form, Array) else "unknown"]
-        messages.place(unknown.replace("{question}", kind.question), kind.chapter)
-        messages.place(QUIZ["shown"].replace("{question}", kind.question), kind.chapter)
+        kind, slips = KINDS[ask.kind], _Slips()
         pieces, gaps = template([marked(ask.asked(task)) for task in tasks])
-        draws = []
-        chosen = False
-        for task, gap in zip(tasks, gaps, strict=True):
-            slips = misconceptions.answers(task)
-            options = self.options(number, task)
-            if options is None:
-                wrong = [
-                    [
-                        names.setdefault(entry.name, len(names)),
-                        messages.place(
-                            entry.message.format(**{**task.given, "answer": "{answer}"}), entry.chapter
-                        ),
-                        _number(answer),
-                    ]
-                    for entry, answer in slips
-                ]
-                draws.append([gap, _number(task.answer), wrong])
-                continue
-            chosen = True
-            offered = []
-            for option in options:
-                verdict = check(task, option)
-                entry = next((entry for entry, _ in slips if entry.name == verdict.slip), None)
-                offered.append(
-                    [
-                        label(option),
-                        -1 if entry is None else names.setdefault(entry.name, len(names)),
-                        0
-                        if entry is None
-                        else messages.place(
-                            entry.message.format(**{**task.given, "answer": brief(option)}), entry.chapter
-                        ),
-                    ]
-                )
-            draws.append([gap, offered])
+        noted = [self._noted(number, task, slips) for task in tasks]
+        draws: list[list[Any]] = []
+        for task, gap, found in zip(tasks, gaps, noted, strict=True):
+            told = []
+            for shown, one in found:
+                at, filled = slips.place(one) if one else (-1, [])
+                told.append([at, shown, *filled])
+            draws.append([gap, told] if self.chosen(number) else [gap, told, _number(task.answer)])
+        unknown = SAY["unknown-array" if isinstance(kind.form, Array) else "unknown"]
+        messages = [
+            (unknown.replace("{question}", kind.question), kind.chapter),
+            (QUIZ["shown"].replace("{question}", kind.question), kind.chapter),
+            *slips.messages,
+        ]
         return {
-            **({"form": "choice"} if chosen else _form_of(ask)),
+            **({"form": "choice"} if self.chosen(number) else _form_of(ask)),
             "text": pieces,
-            "say": list(messages.held),
-            "slips": list(names),
-            "chapters": [chapter for _, chapter in messages.held],
+            "say": messages,
+            "slips": list(slips.entries),
             "draws": draws,
         }
+
+    def _noted(self, number: int, task: Task, slips: _Slips) -> list[tuple[Any, tuple[str, int] | None]]:
+        """What may be answered to a task, as the script holds it, and the slip behind each; None if right."""
+        entries = misconceptions.answers(task)
+        options = self.options(number, task)
+        if options is None:
+            return [(_number(answer), slips.note(entry, task, "{answer}")) for entry, answer in entries]
+        found: list[tuple[Any, tuple[str, int] | None]] = []
+        for option in options:
+            name = check(task, option).slip
+            behind = next((entry for entry, _ in entries if entry.name == name), None)
+            noted = None if behind is None else slips.note(behind, task, brief(option))
+            found.append((label(option), noted))
+        return found
+
+    def chosen(self, number: int) -> bool:
+        """Whether a question is answered by choosing."""
+        ask = self.quiz.questions[number]
+        return ask.choose or ask.says
 
     # What stands there before the script runs.
 
