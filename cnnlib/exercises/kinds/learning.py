@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cnnlib.activations import relu, relu_backward, softmax
+from cnnlib.activations import relu, relu_backward, sigmoid_backward, softmax
 from cnnlib.convolution import conv_backward, convolve, correlate
 from cnnlib.exercises.answers import Array, Number
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, add_all
 from cnnlib.exercises.tasks import add_kind
-from cnnlib.functional import dense_backward
+from cnnlib.functional import dense_backward, dropout_backward
 from cnnlib.losses import sparse_categorical_crossentropy, sparse_categorical_crossentropy_backward
 from cnnlib.normalization import batch_normalization_train
 from cnnlib.optimizers import SGD
@@ -1082,4 +1082,159 @@ add(
     _step_from(lambda scores, labels: scores - _targets(scores, labels)),
     "Scores are taken for probabilities. Softmax comes first.",
     CHAPTER,
+)
+
+# --- Bends, dropout, dead channels --------------------------------------------------------------------
+
+
+def _slopes_bound(layers: int) -> float:
+    """By how much, at least, so many sigmoids shrink a gradient that goes back through all of them."""
+    steepest = float(sigmoid_backward(np.ones(1), np.zeros(1))[0])
+    return steepest**-layers
+
+
+add_kind(
+    "slopes_bound",
+    _slopes_bound,
+    Number(),
+    "how steep is a sigmoid where it is steepest, and what becomes of the slopes of a chain?",
+    CHAPTER,
+    lambda dice: {"layers": dice.roll(3, 12)},
+    labels={"layers": "layers"},
+)
+add_all(
+    "slopes_bound",
+    CHAPTER,
+    (
+        "added-the-slopes",
+        lambda layers: _slopes_bound(1) * layers if layers > 1 else None,
+        "{answer} adds up. The slopes of a chain are multiplied.",
+    ),
+    (
+        "one-half",
+        lambda layers: 2**layers,
+        "{answer} takes the value of the sigmoid at 0 for its slope there.",
+    ),
+    (
+        "steepness-of-tanh",
+        lambda layers: 1,
+        "{answer} is the steepest slope of tanh and of ReLU. A sigmoid is never so steep.",
+    ),
+    (
+        "one-layer-fewer",
+        lambda layers: _slopes_bound(layers - 1),
+        "{answer} leaves one of the {layers} layers out. Each has a sigmoid, the last one too.",
+    ),
+)
+
+
+def _dropped(value: float, rate: float, mode: str) -> float:
+    """What dropout makes of a value that it does not drop."""
+    if mode == "in use":
+        return value
+    kept = dropout_backward(np.array([value]), np.ones(1, bool), rate)  # scaled as on the way forward
+    return round(float(kept[0]), 9)
+
+
+add_kind(
+    "dropped",
+    _dropped,
+    Number(),
+    "which values are scaled, when, and so that what stays as it was?",
+    CHAPTER,
+    lambda dice: {
+        "value": 12 * dice.roll(1, 6),
+        "rate": dice.pick((0.2, 0.25, 0.4, 0.5, 0.75)),
+        "mode": dice.pick(("in training", "in training", "in use")),
+    },
+    labels={"value": "value", "mode": "mode"},
+)
+add_all(
+    "dropped",
+    CHAPTER,
+    (
+        "not-scaled",
+        lambda value, rate, mode: value if mode == "in training" else None,
+        "{answer} leaves a kept value as it is. Then the sum would fall in training, as others are dropped.",
+    ),
+    (
+        "scaled-down",
+        lambda value, rate, mode: value * (1 - rate),
+        "{answer} makes kept values smaller. The values that were dropped are missing in the sum already.",
+    ),
+    (
+        "scaled-in-use",
+        lambda value, rate, mode: value / (1 - rate) if mode == "in use" else None,
+        "{answer} scales in use. There nothing is dropped, and nothing has to be made up for.",
+    ),
+    (
+        "divided-by-the-rate",
+        lambda value, rate, mode: value / rate if rate != 0.5 else None,
+        "{answer} divides by the share that is dropped.",
+    ),
+    (
+        "added-the-rate",
+        lambda value, rate, mode: value * (1 + rate) if mode == "in training" else None,
+        "{answer} is larger by the share that is dropped. How many times larger must what is left be?",
+    ),
+)
+
+
+def _dead_cost(kernel_size: int, channels: int, next_kernel: int, next_filters: int) -> int:
+    """The parameters that one dead channel wastes: its filter, and what the next layer reads it by."""
+    own = conv_parameters((kernel_size, kernel_size), channels, 1)
+    return own + conv_weights((next_kernel, next_kernel), 1, next_filters)
+
+
+add_kind(
+    "dead_cost",
+    _dead_cost,
+    Number(),
+    "what belongs to the filter that makes the channel, and which weights of the next layer meet it?",
+    CHAPTER,
+    lambda dice: {
+        "kernel_size": dice.pick((3, 5)),
+        "channels": dice.roll(2, 8),
+        "next_kernel": dice.pick((3, 5)),
+        "next_filters": dice.roll(6, 16),
+    },
+    labels={"next_kernel": "kernel of the next layer", "next_filters": "filters of the next layer"},
+)
+add_all(
+    "dead_cost",
+    CHAPTER,
+    (
+        "its-own-only",
+        lambda kernel_size, channels, next_kernel, next_filters: conv_parameters(
+            (kernel_size, kernel_size), channels, 1
+        ),
+        "{answer} is its own filter alone. The next layer has weights that read the channel.",
+    ),
+    (
+        "readers-only",
+        lambda kernel_size, channels, next_kernel, next_filters: conv_weights(
+            (next_kernel, next_kernel), 1, next_filters
+        ),
+        "{answer} counts the weights that read it alone. It has a filter of its own as well.",
+    ),
+    (
+        "forgot-its-bias",
+        lambda **given: _dead_cost(**given) - 1,
+        "{answer} leaves its bias out.",
+    ),
+    (
+        "one-reader",
+        lambda next_filters, **given: _dead_cost(next_filters=1, **given) if next_filters > 1 else None,
+        "{answer} lets one filter of the next layer read it. All of them do.",
+    ),
+    (
+        "biases-of-the-readers",
+        lambda next_filters, **given: _dead_cost(next_filters=next_filters, **given) + next_filters,
+        "{answer} counts the biases of the next layer, too. They are at work without this channel.",
+    ),
+    (
+        "flat-filter",
+        lambda channels, **given: _dead_cost(channels=1, **given) if channels > 1 else None,
+        "{answer} leaves out how deep its filter is: as deep as its input.",
+    ),
 )
