@@ -99,10 +99,12 @@ questions::
 
     ```{code-cell} python
     :tags: [remove-input]
+    from cnnlib.exercises import quiz
+
     quiz("counting-parameters")
     ```
 
-and the chapter's first cell imports it: ``from cnnlib.exercises import quiz``.
+(Each cell imports it: in a chapter's first cell it would keep live cells waiting.)
 
 Texts are plain, with ``code`` between backticks, ``×`` and ``−``; an empty line begins a paragraph, and
 lines between three backticks are a block of numbers. ``pytest tests/cnnlib/exercises`` holds every
