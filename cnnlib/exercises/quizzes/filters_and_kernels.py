@@ -240,7 +240,8 @@ QUIZZES = (
         "One window, all channels",
         Ask(
             "channel_sum",
-            "At one place the partial sums of a filter, one a channel, are {sums:list}; its bias is {bias:number}. "
+            "At one place the partial sums of a filter, one a channel, are {sums:list}; its bias is "
+            "{bias:number}. "
             "What "
             "stands there in the feature map?",
             slips=3,

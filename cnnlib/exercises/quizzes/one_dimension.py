@@ -406,7 +406,8 @@ QUIZZES = (
         "Bias, activation, and Keras' Conv1D",
         Ask(
             "activation_map",
-            "Kernel ({kernel:list}), bias {bias:number}, then a ReLU, on the inputs ({signal:list}). Which is the "
+            "Kernel ({kernel:list}), bias {bias:number}, then a ReLU, on the inputs ({signal:list}). Which "
+            "is the "
             "activation map?",
             roll=_activation,
             slips=3,
