@@ -102,19 +102,19 @@ bend = sentences(
     cases=[
         Case("", "a ReLU passes on the whole slope wherever it is active"),
         Case("", "a ReLU may leave a unit without any gradient for good"),
-        Case("", "a sigmoid's slope is small both far left and far right"),
-        Case("", "weights that begin too large make maps grow from layer to layer"),
-        Case("", "in front of a ReLU, weights should begin larger than in front of tanh"),
-        Case("", "a leaky ReLU keeps a unit teachable that is negative everywhere"),
+        Case("", "a sigmoid is flat both far left and far right"),
+        Case("", "weights that begin too large let maps grow layer by layer"),
+        Case("", "weights before a ReLU should begin larger than before tanh"),
+        Case("", "a leaky ReLU lets a unit learn that is always negative"),
     ],
     wrong={
-        "a ReLU halves every gradient that passes": "Its slope is 1 or 0, and nothing between.",
+        "a ReLU halves every gradient that passes through it": "Its slope is 1 or 0, and nothing between.",
         "a sigmoid passes the whole slope where it is near 1": "How steep is the curve there?",
         "all weights may begin at 0, since training moves them": "What goes back through weights of 0?",
-        "ReLU was first used in AlexNet": "Who had rectified before, decades earlier?",
+        "the first network to use a ReLU anywhere was AlexNet": "Who had rectified before, decades earlier?",
         "the slopes of the layers of a stack are added up": "What does the chain rule do with slopes?",
-        "any random start will do, if only it is random": "A map is a sum of many products. How much does it "
-        "vary?",
+        "any random start will do, if only no two weights are equal": "A map is a sum of many products. How "
+        "much does it vary?",
     },
 )
 
@@ -240,6 +240,7 @@ normalised = Ask(
         "ε = 0?"
     ),
     roll=_even_spread,
+    accept=lambda task: isinstance(task.answer, int),  # no rounding where a whole number is typed
 )
 
 range_ = sentences(
@@ -377,16 +378,16 @@ same = sentences(
         Case(
             "Two frameworks start from the same weights and get the same batches. Their losses agree to "
             "seven digits at first and part after a hundred steps. Which network is it likely to be?",
-            "one with ReLU and max pooling",
+            "one with ReLU",
             {
-                "one with tanh and average pooling": "A smooth network only carries the rounding along.",
+                "one with tanh": "A smooth network only carries the rounding along.",
                 "one whose gradients are wrong": "Wrong gradients show in the first steps.",
                 "one without any activation": "Without a bend there is no side to fall on.",
             },
         ),
         Case(
             "How should the code of a training loop be compared with a framework's?",
-            "by its first steps, from equal weights",
+            "by its first steps",
             {
                 "by its accuracy after many epochs": "Two right runs may differ by then.",
                 "by weights after a whole training": "With kinks they may part, and both be right.",
@@ -396,7 +397,7 @@ same = sentences(
         Case(
             "Two right implementations have parted after an hour of training. What should agree all the "
             "same?",
-            "what they come to, to about a point",
+            "how good they are",
             {
                 "each weight, to the last digit": "They add up in different orders.",
                 "each batch's loss": "Once they part, they are two different networks.",
@@ -405,7 +406,7 @@ same = sentences(
         ),
         Case(
             "Same weights, same picture, two frameworks: the scores differ by 0.0000004. Why?",
-            "sums were added up in another order",
+            "they add in another order",
             {
                 "one of them flips the kernel": "Then the scores would have nothing in common.",
                 "one has a different activation": "That would show in the first digits.",
@@ -414,10 +415,11 @@ same = sentences(
         ),
         Case(
             "A network with kinks parts sooner where the background of all pictures is exactly 0. Why?",
-            "a whole area lies on the kink at once",
+            "many sums lie on the kink at once",
             {
                 "zeros cannot be stored exactly": "0 is stored exactly.",
-                "zeros make all gradients 0": "The strokes are not 0, and biases act everywhere.",
+                "zeros make the gradients of all layers 0": "The strokes are not 0, and biases act "
+                "everywhere.",
                 "zeros take longer to multiply": "Time is not at issue.",
             },
         ),
@@ -495,8 +497,7 @@ failed = sentences(
             "softmax was applied twice",
         ),
         (
-            "In training all is well. In use most answers are right, yet the loss is a hundred times as "
-            "large.",
+            "In training all is well. In use most answers are right, yet the loss is many times as large.",
             "pixels are scaled differently in use",
         ),
         (

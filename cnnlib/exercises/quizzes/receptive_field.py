@@ -291,17 +291,17 @@ used = sentences(
     question="how many paths lead to the middle of the field, and how many to its rim?",
     text="A deep stack of convolutions with random weights. Which of these is true of one of its units?",
     cases=[
-        Case("", "the deeper it is, the smaller the share of its field that it uses"),
-        Case("", "more paths lead from it to the middle of its field than to the rim"),
-        Case("", "twice as many layers widen what it uses by less than twice"),
-        Case("", "an object that fills its whole field counts mostly by its middle"),
-        Case("", "training, subsampling and dilation can widen what it uses"),
+        Case("", "the deeper it is, the smaller a share of its field it uses"),
+        Case("", "more paths lead to the middle of its field than to the rim"),
+        Case("", "twice as many layers widen what it uses less than twice"),
+        Case("", "an object that fills its field counts mostly by its middle"),
+        Case("", "training and dilation can widen what it uses"),
     ],
     wrong={
-        "all inputs of its field count about as much": "Count the paths to the outermost input and to the "
-        "one in the middle.",
-        "what it uses grows as fast as its field does": "The size adds F − 1 a layer. How does the spread of "
-        "a sum of many parts grow?",
+        "all inputs of its field have about the same influence on it": "Count the paths to the outermost "
+        "input and to the one in the middle.",
+        "what it uses grows with depth as fast as its whole field does": "The size adds F − 1 a layer. How "
+        "does the spread of a sum of many parts grow?",
         "it uses the rim of its field most, where the object ends": "The fewest paths of all lead there.",
         "it uses a little of what lies outside of its field, too": "Outside of its field the gradient is "
         "exactly 0.",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnlib.exercises.dice import Dice
+from cnnlib.exercises.kinds.upsampling import WAYS
 from cnnlib.exercises.quiz_data import Ask, Case, Quiz, among, sentences
 from cnnlib.exercises.sheet import number_text
 
@@ -80,6 +81,7 @@ again = Ask(
         f"A pooled map holds the single value {number_text(task.given['value'])}. It is enlarged to 2×2 "
         f"({task.given['way']}), and the result is max-pooled by 2×2 again. What comes out?"
     ),
+    roll=lambda dice: {"value": 4 * dice.pick((-1, -1, -1, 1)) * dice.roll(1, 9), "way": dice.pick(WAYS)},
 )
 
 # --- Transposed convolution, seen three ways ----------------------------------------------------------
