@@ -101,7 +101,7 @@ from cnnlib.exercises.checks import (
 from cnnlib.exercises.kinds.solutions import Line
 from cnnlib.exercises.marks import Marks, NotYet
 from cnnlib.exercises.networks import Conv, Pool, Row, Summary, trace
-from cnnlib.exercises.quizzes import quiz
+from cnnlib.exercises.quizzes import quiz, review
 from cnnlib.exercises.sheet import Asked, Assignment, Part, Question, Sheet, Work
 from cnnlib.exercises.tasks import KINDS, Task, TaskError, draw
 
@@ -131,6 +131,7 @@ __all__ = [
     "draw_cases",
     "faults",
     "quiz",
+    "review",
     "trace",
     "well_posed",
 ]

@@ -119,6 +119,7 @@ question to all of this.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -230,9 +231,24 @@ class Quiz:
         object.__setattr__(self, "section", section)
         object.__setattr__(self, "questions", questions)
 
+    @property
+    def anchor(self) -> str:
+        """What the section is called in a link."""
+        return anchor(self.section)
+
     def seed(self, number: int) -> str:
         """The text from which a question's draws are made; the first question is number 0."""
         return f"quiz/{self.name}/{number}"
+
+
+def anchor(title: str) -> str:
+    """What a section is called in a link, as the site names it.
+
+    >>> anchor("What the frame costs: 3×3 is π/2"), anchor("“Same” isn't the same")
+    ('what-the-frame-costs-33-is-2', 'same-isn-t-the-same')
+    """
+    plain = unicodedata.normalize("NFKD", title.lower()).encode("ascii", "ignore").decode()
+    return re.sub(r"^[-0-9]+|-+$", "", re.sub(r"[^a-z0-9]+", "-", plain))
 
 
 def shuffled(dice: Dice, entries: Sequence[Any]) -> list[Any]:

@@ -30,7 +30,7 @@ root.quiz = { judge: (q, draw, answer) => judge(data.questions[q], draw, answer)
 data.questions.forEach((question, q) => {
   const form = root.querySelector(`[data-q="${q}"]`), typing = control(`in${q}`), place = `${data.quiz}/${q + 1}`;
   const text = region(`text${q}`), options = region(`options${q}`), result = region(`say${q}`), show = control(`show${q}`);
-  let draw = 0, misses = 0, over = false;
+  let draw = 0, misses = 0, over = false, missed = "";
   text.id = `${id}-text${q}`;
   (typing || options).setAttribute(typing ? "aria-describedby" : "aria-labelledby", text.id);
   if (options) options.setAttribute("role", "radiogroup");
@@ -67,6 +67,7 @@ data.questions.forEach((question, q) => {
     say({ state: "empty", text: "" });
     misses = 0;
     over = false;
+    missed = "";
     show.hidden = true;
   };
   form.onsubmit = (event) => {
@@ -75,10 +76,13 @@ data.questions.forEach((question, q) => {
     const verdict = judge(question, draw, answer), { state } = verdict;
     say(verdict);
     if (typing) typing.setAttribute("aria-invalid", state === "form");
-    if (state === "empty" || state === "form" || over) return;
+    if (state === "empty" || state === "form" || over || missed === verdict.text) return;
     note(verdict);
     if (state === "right") over = true;
-    else misses += 1;
+    else {
+      misses += 1;
+      missed = verdict.text;
+    }
     show.hidden = over || misses < 2;
   };
   control(`new${q}`).hidden = question.draws.length < 2;

@@ -264,10 +264,12 @@ class QuizPage(Piece):
         for one in questions:
             one["say"] = [[text, labels.index(chapter)] for text, chapter in one["say"]]
         address = site()
-        chapters = [
-            [say("chapter", number=number, title=title, where=""), f"{page}.html"]
-            for number, title, page in map(CHAPTERS.__getitem__, labels)
-        ]
+        chapters = []
+        for label in labels:
+            number, title, page = CHAPTERS[label]
+            section = f"#{self.quiz.anchor}" if label == self.chapter else ""
+            said = say("chapter", number=number, title=title, where="")
+            chapters.append([said, f"{page}.html{section}"])
         forms = {
             name: SAY[name]
             for name in ("right", "right-whole", *_FORMS)

@@ -180,7 +180,7 @@ QUIZ = {
     "array_shape": "an array of shape {shape}",
     "axis": "1 axis",
     "axes_of": "{count} axes",
-    "shown": "The answer is {answer}. The way to it: {question}",
+    "shown": "The answer is {answer}. To get there, ask: {question}",
 }
 
 #: What the page about all quizzes says.

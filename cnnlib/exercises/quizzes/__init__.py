@@ -18,6 +18,7 @@ from cnnlib.exercises.wording import CHAPTERS
 
 if TYPE_CHECKING:
     from cnnlib.exercises.quiz_page import QuizPage
+    from cnnlib.exercises.quiz_review import Review
 
 
 @functools.cache
@@ -78,3 +79,14 @@ def quiz(name: str) -> QuizPage:
 
     label, found = load(name)
     return QuizPage(found, label)
+
+
+def review() -> Review:
+    """What this browser's reader answered in all quizzes, and what to look at again: for a page of its own.
+
+    >>> review()
+    You have not tried any question yet. Each section of a chapter ends with one or two.
+    """
+    from cnnlib.exercises.quiz_review import Review
+
+    return Review()
