@@ -26,22 +26,23 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
+from book import lite
 from book.execute import ExecutionError, execute, forget_others, is_notebook, read
-from book.notebooks import export_all
+from book.notebooks import FOLDER, export_all
 from book.pictures import lighten
 from book.runtime import NoRuntimeError, assemble, fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What the site is made from, and what the outputs of notebooks are made from besides their cells.
-SOURCES = ("_config.yml", "_toc.yml", "chapters", "book", "cnnlib", "requirements.lock")
+SOURCES = ("_config.yml", "_toc.yml", "chapters", "book", "cnnlib", "exercises", "requirements.lock")
 LIBRARY = ("cnnlib", "requirements.lock")
 #: Kept in a finished site: the fingerprint of its sources.
 STAMP = ".made-from"
 #: The folder of the site that runs its live cells, and the scripts in it besides Python itself.
 LIVE = "live"
 SCRIPTS = ("live.js", "live.css", "worker.js", "running.py")
-#: Kept in a finished site that has live cells, but could not get what runs them.
-WITHOUT = ".without-live-cells"
+#: Kept in a finished site that could not get what runs live cells or notebooks.
+WITHOUT = ".without-runtime"
 #: How the names of folders end in which a build works.
 WORK = ".book-build"
 
@@ -156,7 +157,7 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
     with _only_one(caches / "lock"):
         start = time.monotonic()
         key = _key(root, chapter)
-        if is_fresh(site, key) and not _can_be_completed(root, site):
+        if is_fresh(site, key) and not _can_be_completed(root, site, whole=not chapter):
             say(f"the site in {_short(site)} is up to date")
             return site
         # Named so that what a killed build left is told from all else that may lie beside the site.
@@ -172,14 +173,20 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
             except ExecutionError as error:
                 raise BuildError(str(error)) from None
             live = add_live_cells(root, notebooks, work / LIVE)
+            wanted = live and not chapter  # a preview has no JupyterLite
+            practice = wanted and lite.add(root, work / LIVE, work / lite.LITE, say)
             say("rendering the pages")
             html = render(root, work / "stage", work, cache, strict=chapter is None)
             if live:
                 (work / LIVE).rename(html / LIVE)
-            elif live is None:
+            if practice:
+                (work / lite.LITE).rename(html / lite.LITE)
+            if live is None or (wanted and not practice):
                 (html / WITHOUT).touch()
             lighten(html / "_images")
-            export_all(notebooks, work / "stage", cache, html / "notebooks")
+            export_all(notebooks, work / "stage", cache, html / FOLDER)
+            if practice:
+                lite.fill(html / lite.LITE, root / "exercises")
             if chapter and chapter.stem != "index":
                 shutil.copy(html / f"{chapter.stem}.html", html / "index.html")
             changed = _key(root, chapter) != key
@@ -212,14 +219,16 @@ def add_live_cells(root: Path, notebooks: Iterable[Path], target: Path) -> bool 
     return True
 
 
-def _can_be_completed(root: Path, site: Path) -> bool:
-    """Whether ``site`` was built without what runs its live cells, and it can be had now."""
+def _can_be_completed(root: Path, site: Path, whole: bool) -> bool:
+    """Whether ``site`` was built without what runs its live cells and notebooks, and it can be had now."""
     if not (site / WITHOUT).is_file():
         return False
     try:
         fetch(root, say)
+        if whole:
+            lite.shell(root, say)
     except NoRuntimeError as error:
-        say(f"no live cells: {error}")
+        say(f"not to be run in the browser: {error}")
         return False
     return True
 
@@ -237,6 +246,7 @@ def render(root: Path, source: Path, work: Path, cache: Path, strict: bool) -> P
         "JUPYTERCACHE": str(cache),
         "BOOK_CACHE": str(cache),
         "BOOK_LIVE": "1" if (work / LIVE).is_dir() else "",
+        "BOOK_LITE": "1" if (work / lite.LITE).is_dir() else "",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")])),
         "PYTHONWARNINGS": "ignore",
     }

@@ -24,6 +24,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from book.execute import executed
+from book.lite import address
+from book.notebooks import FOLDER
 
 #: The packages whose versions a page's outputs hang on.
 PACKAGES = {"NumPy": "numpy", "Keras": "keras", "TensorFlow": "tensorflow", "Matplotlib": "matplotlib"}
@@ -71,7 +73,7 @@ def use_the_address(app: Sphinx, config: Any) -> None:
 
 
 def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the executed notebook, which :mod:`book.notebooks` writes, and printing.
+    """Offer the executed notebook, which :mod:`book.notebooks` writes, to be run or kept, and printing.
 
     The source is not offered: Jupyter cannot open it as it is.
     """
@@ -84,7 +86,7 @@ def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any
         entries.append(
             {
                 "type": "link",
-                "url": context["pathto"](f"notebooks/{page}.ipynb", 1),
+                "url": context["pathto"](f"{FOLDER}/{page}.ipynb", 1),
                 "text": "Notebook, executed (.ipynb)",
                 "icon": "fas fa-code",
                 "label": "download-notebook-button",
@@ -106,7 +108,18 @@ def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any
         "buttons": entries,
         "label": "download-buttons",
     }
-    buttons[:] = [group, *(b for b in buttons if b.get("label") != "download-buttons")]
+    launch = []
+    if has_cells and os.environ.get("BOOK_LITE"):
+        launch.append(
+            {
+                "type": "link",
+                "url": context["pathto"](address(f"chapters/{page}.ipynb"), 1),
+                "tooltip": "Open in JupyterLite: run and change this page's notebook in your browser",
+                "icon": "fas fa-rocket",
+                "label": "jupyterlite-button",
+            }
+        )
+    buttons[:] = [*launch, group, *(b for b in buttons if b.get("label") != "download-buttons")]
 
 
 def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -17,6 +17,9 @@ from book.execute import read
 if TYPE_CHECKING:
     from pybtex.database import Entry  # type: ignore[import-untyped]
 
+#: Where they lie in the site: where JupyterLite looks for what it opens (see :mod:`book.lite`).
+FOLDER = "lite/files/chapters"
+
 _OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})\s*(?:\{(?P<name>[^}]+)\})?\s*(?P<title>.*)$")
 _LABEL = re.compile(r"^\(([\w:.-]+)\)=\s*$")
 _ROLE = re.compile(r"\{([\w:+-]+)\}`([^`]+)`", re.DOTALL)
@@ -180,7 +183,7 @@ def _inline(text: str, known: Names) -> str:
 
 def export_all(notebooks: Iterable[Path], folder: Path, cache_folder: Path, target: Path) -> None:
     """Export ``notebooks``, staged in ``folder`` with the bibliography, into the folder ``target``."""
-    target.mkdir(exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     known = names(folder.glob("*.md"), folder / "references.bib")
     for notebook in notebooks:
         export(notebook, cache_folder, target / f"{notebook.stem}.ipynb", known)

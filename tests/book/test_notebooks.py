@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from book.build import ROOT
-from book.notebooks import Names, names, to_markdown
+from book.notebooks import FOLDER, Names, names, to_markdown
 
 CASES = {
     "admonition": (
@@ -56,7 +56,7 @@ def test_myst_becomes_markdown(myst: str, markdown: str, known: Names) -> None:
 
 @pytest.mark.site
 def test_no_myst_is_left_in_the_notebooks_of_the_site(site: Path) -> None:
-    for path in (site / "notebooks").glob("*.ipynb"):
+    for path in (site / FOLDER).glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 text = re.sub(r"```.*?```|\$\$.*?\$\$", "", cell.source, flags=re.DOTALL)

@@ -166,7 +166,7 @@ def test_the_list_holds_all_that_its_packages_need() -> None:
     packages = listed()["lock"]["packages"]
     assert {need for entry in packages.values() for need in entry["depends"]} <= packages.keys()
     assert trimmed(listed()["lock"]) == listed()["lock"]
-    assert set(runtime.PACKAGES) <= packages.keys()
+    assert {*runtime.PACKAGES, *runtime.INSTALLER} <= packages.keys()
     assert listed()["core"].keys() == set(runtime.CORE)
     assert all(len(sha256) == 64 for sha256 in files(listed()).values())
 
@@ -175,7 +175,8 @@ def test_a_newer_release_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     for name in runtime.CORE:
         (tmp_path / name).write_bytes(name.encode())
     packages = {name: {"depends": [], "file_name": name, "sha256": name} for name in ("six", "scipy")}
-    packages |= {name: packages["six"] | {"depends": ["six"]} for name in runtime.PACKAGES}
+    roots = (*runtime.PACKAGES, *runtime.INSTALLER)
+    packages |= {name: packages["six"] | {"depends": ["six"]} for name in roots}
     (tmp_path / runtime.LOCK).write_text(json.dumps({"info": {"python": "9"}, "packages": packages}))
     target = tmp_path / "list.json"
     target.write_text(json.dumps({"package": "kept"}))
@@ -183,7 +184,7 @@ def test_a_newer_release_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert main([str(tmp_path)]) == 0
     assert listed()["package"] == "kept"
     assert listed()["core"]["pyodide.mjs"] == digest(b"pyodide.mjs")
-    assert listed()["lock"]["packages"].keys() == {"six", *runtime.PACKAGES}
+    assert listed()["lock"]["packages"].keys() == {"six", *roots}
 
 
 @pytest.mark.slow

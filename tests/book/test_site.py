@@ -13,6 +13,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from book.build import ROOT, is_fresh, site_key
+from book.notebooks import FOLDER
 
 pytestmark = pytest.mark.site
 
@@ -152,7 +153,7 @@ def test_no_picture_is_heavy(site: Path) -> None:
 
 
 def test_every_code_cell_was_executed(articles: dict[str, BeautifulSoup], site: Path) -> None:
-    notebooks = sorted((site / "notebooks").glob("*.ipynb"))
+    notebooks = sorted((site / FOLDER).glob("*.ipynb"))
     assert {path.stem for path in notebooks} == {
         chapter.stem for chapter in (ROOT / "chapters").glob("*.md") if "{code-cell}" in chapter.read_text()
     }
@@ -174,8 +175,8 @@ def test_every_code_cell_was_executed(articles: dict[str, BeautifulSoup], site: 
 
 
 def test_every_page_with_cells_offers_its_notebook(articles: dict[str, BeautifulSoup], site: Path) -> None:
-    for path in (site / "notebooks").glob("*.ipynb"):
-        assert f"notebooks/{path.name}" in attributes(articles[f"{path.stem}.html"], ("a[href]", "href"))
+    for path in (site / FOLDER).glob("*.ipynb"):
+        assert f"{FOLDER}/{path.name}" in attributes(articles[f"{path.stem}.html"], ("a[href]", "href"))
 
 
 def test_no_markup_shows_through(articles: dict[str, BeautifulSoup]) -> None:
