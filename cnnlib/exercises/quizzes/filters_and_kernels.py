@@ -80,7 +80,7 @@ RECIPES = sentences(
     "quiz-colour-recipes",
     chapter=CHAPTER,
     question="what do the three partial sums add up to where red, green and blue have these values?",
-    text="A soft round spot is taken {situation}. What does the filter answer to a bright grey wall?",
+    text="A filter is a soft round spot, with weight {situation}. What does it answer to a bright grey wall?",
     cases=among(
         {
             "0: the partial sums cancel": "They cancel only if the three factors add up to 0.",
@@ -105,7 +105,7 @@ MAPS = sentences(
     cases=among(
         {
             "the feature map only": "The ReLU sets what is below 0 to 0 and leaves the rest.",
-            "the activation map only": "Before the ReLU anything may come out of the sum.",
+            "the activation map only": "Ask for each side of the ReLU by itself whether it is true there.",
             "both": "The ReLU changes all negative numbers, and only those.",
         },
         ("An edge from light to dark can be told from no edge.", "the feature map only"),
@@ -130,10 +130,8 @@ FULL_SIZE = sentences(
     cases=among(
         {
             "it stays as it is": "It belongs to the outputs, and there are more of them now.",
-            "it becomes about four times as large": "Both sides have doubled; a thing that is there once a "
-            "filter "
-            "does not feel it.",
-            "it becomes about twice as large": "Two sides grow, not one.",
+            "it becomes about four times as large": "Does it feel both sides of the picture?",
+            "it becomes about twice as large": "Which sides of the picture does it feel?",
         },
         ("the number of weights", "it stays as it is"),
         ("the number of output values", "it becomes about four times as large"),
@@ -156,7 +154,7 @@ DEPTH = sentences(
             "channels.",
             "neighbouring places, but not channels": "With one group a channel, nothing is added up over "
             "channels.",
-            "both": "One of the two is left apart here.",
+            "both": "At least one of the two is left apart here.",
             "neither": "Something is added up here: over the window, or over the channels.",
         },
         ("A filter of 1×1×3 turns a colour picture grey.", "channels, but not neighbouring places"),

@@ -104,43 +104,46 @@ SHUFFLED = sentences(
     text="A dense layer learned to recognise digits. {situation} How well does it do?",
     cases=among(
         {
-            "as well as on digits as they are": "The scores stay the same only if every pixel still meets "
-            "the weight that it learned with.",
-            "much worse: pixels meet the weights of other pixels": "That happens if the order changes "
-            "after training, or if the weights do not go along.",
-            "hardly better than guessing: no place means the same twice": "That happens if every picture has "
-            "an order of its own.",
+            "well: pixels meet the weights that they learned with": "Follow one pixel from training to the "
+            "test: "
+            "which weight does it meet there?",
+            "badly: pixels meet the weights of other pixels": "That happens if the order changes after "
+            "training "
+            "and the weights do not go along.",
+            "badly: in training no place meant the same twice": "That happens if every picture has an order "
+            "of "
+            "its own.",
         },
         (
             "Another one learns from digits whose pixels were put into one random order, the same for all, "
             "and is tested on digits in that order.",
-            "as well as on digits as they are",
+            "well: pixels meet the weights that they learned with",
         ),
         (
             "Now it is tested on digits whose pixels were put into another order.",
-            "much worse: pixels meet the weights of other pixels",
+            "badly: pixels meet the weights of other pixels",
         ),
         (
             "Another one learns from digits each of which has been shuffled in a random order of its own, "
             "and "
             "is tested on such digits.",
-            "hardly better than guessing: no place means the same twice",
+            "badly: in training no place meant the same twice",
         ),
         (
             "Pixels and columns of its matrix W are now put into the same new order.",
-            "as well as on digits as they are",
+            "well: pixels meet the weights that they learned with",
         ),
         (
             "Now all test pictures are flattened column by column instead of row by row.",
-            "much worse: pixels meet the weights of other pixels",
+            "badly: pixels meet the weights of other pixels",
         ),
         (
             "Another one learns from pictures flattened column by column, and is tested on such pictures.",
-            "as well as on digits as they are",
+            "well: pixels meet the weights that they learned with",
         ),
         (
             "Another one learns from digits in one random order and is tested on digits as they are.",
-            "much worse: pixels meet the weights of other pixels",
+            "badly: pixels meet the weights of other pixels",
         ),
     ),
 )
@@ -222,10 +225,12 @@ DECISIONS = sentences(
     text="{situation} What becomes less?",
     cases=among(
         {
-            "connections and weights": "Fewer connections come from looking at fewer inputs.",
-            "weights, not connections": "The windows are still there, and each of their inputs is still "
-            "multiplied.",
-            "connections, not weights": "Where every connection has its own weight, the two go together.",
+            "connections and weights": "Fewer connections take outputs that look at fewer inputs, or fewer "
+            "outputs.",
+            "weights, not connections": "That is what sharing does: as many lines as before, with fewer "
+            "different weights on them.",
+            "connections, not weights": "Where every line has a weight of its own, a line that is cut takes "
+            "its weight along.",
             "neither": "Count the lines that go into one output, and how many different weights they carry.",
         },
         (
@@ -259,7 +264,7 @@ OUTPUTS = sentences(
         {
             "the size of its feature maps": "The size follows from the places where the window can stand.",
             "how many feature maps there are": "There is a feature map for every filter.",
-            "both": "One of the two stays as it was.",
+            "both": "At least one of the two stays as it was.",
             "neither": "Ask how many places the window has now, and how many filters there are.",
         },
         ("The pictures are now larger.", "the size of its feature maps"),

@@ -92,9 +92,8 @@ ORDERS = sentences(
             },
         ),
         Case(
-            "A Keras layer is built on it with `data_format` channels last, another with channels first, on "
-            "the "
-            "picture turned accordingly. How do their weight shapes differ?",
+            "One Keras layer reads it as it is, another reads it turned to channels first. How do the "
+            "shapes of their weights differ?",
             "not at all",
             {
                 "channels come first in the second": "Inputs and outputs are turned, the weights are not.",
@@ -140,12 +139,12 @@ CHECKS = sentences(
         {
             "nothing": "One of shape, dtype and range differs in a way that counts.",
             "the range": "The range is that of training.",
-            "the axes": "The axes stand as in training.",
+            "the order of the axes": "Those axes that are there stand in the order of training.",
             "the batch axis is missing": "There is one.",
             "the number of channels": "There are as many as in training.",
         },
         ("(8, 96, 96, 3), `float32`, 0 to 255", "the range"),
-        ("(8, 3, 96, 96), `float32`, 0 to 1", "the axes"),
+        ("(8, 3, 96, 96), `float32`, 0 to 1", "the order of the axes"),
         ("(96, 96, 3), `float32`, 0 to 1", "the batch axis is missing"),
         ("(8, 96, 96, 1), `float32`, 0 to 1", "the number of channels"),
         ("(8, 96, 96, 3), `float32`, 0 to 0.0039", "the range"),

@@ -68,7 +68,7 @@ SAME_QUESTION = sentences(
             "looking locally",
             {
                 "sharing weights": "Sharing says which weights are used, not how far they reach.",
-                "both together": "One of the two is enough for that. A locally connected layer has it, too.",
+                "both together": "One of the two is enough for that.",
                 "neither: every output sees everything": "That is a dense layer.",
             },
         ),
@@ -159,11 +159,9 @@ TRAINED = sentences(
     text="{situation} Does it matter whether the operation flips its kernel?",
     cases=among(
         {
-            "no: training finds the mirrored weights": "Training would have to happen with the operation "
-            "that "
-            "is used, and here the weights come from outside or the kernel is its own mirror image.",
-            "yes: the weights come from elsewhere": "Only weights that were not learned by the operation "
-            "itself can be the wrong way round.",
+            "no: training finds the mirrored weights": "That takes weights which are learned by the very "
+            "operation that uses them.",
+            "yes: the weights come from elsewhere": "Can these weights be the wrong way round at all?",
             "no: this kernel is its own mirror image": "That holds for symmetric kernels alone.",
         },
         ("A layer is trained from random weights.", "no: training finds the mirrored weights"),
@@ -290,9 +288,7 @@ WRONG = sentences(
             "inputs.",
             "signal and kernel have exchanged roles": "That happens where the “kernel” is the longer of the "
             "two.",
-            "the sums were made in eight bits": "Eight bits show in values that are too small, and never "
-            "above "
-            "255.",
+            "the sums were made in eight bits": "Eight bits show where sums pass 255: they begin again at 0.",
             "outputs are drawn where their windows start": "That shifts all features by half a kernel, and "
             "changes no value.",
             "the kernel is mirrored": "Mirrored kernels leave the number of outputs and the size of sums "

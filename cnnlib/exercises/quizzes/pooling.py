@@ -20,9 +20,8 @@ WHERE = sentences(
             "pooled: “hereabouts” is enough": "Here a pixel more or less would make a difference.",
         }
         | {
-            "neither: the map must be computed anew": "Both maps come from the same filter; they differ in "
-            "how "
-            "exactly they say where."
+            "neither: only a larger kernel can tell": "A larger kernel asks another question. Here the "
+            "question is how exactly the place is told."
         },
         ("A network decides whether there is a cat in the picture.", "pooled: “hereabouts” is enough"),
         ("A program cuts a person out along the outline.", "as it is: the exact place counts"),
@@ -208,7 +207,7 @@ SHIFTS = sentences(
             },
         ),
         Case(
-            "A digit moves by one pixel. How much does a 2×2 max pooling of its edges change?",
+            "A photograph moves by one pixel. How much does a 2×2 max pooling of its edges change?",
             "clearly, but less than the edges themselves",
             {
                 "not at all: it is invariant": "Even one pixel moves values from one window to the next.",
@@ -236,8 +235,9 @@ STRIDE = sentences(
     text="{situation} For which is that an argument?",
     cases=among(
         {
-            "for pooling": "It is a strength of a layer that learns nothing and looks at all values.",
-            "for a strided convolution": "It is a strength of a layer that has weights, or skips work.",
+            "for pooling": "That would be a strength of a layer that learns nothing and looks at all values.",
+            "for a strided convolution": "That would be a strength of a layer that has weights, or skips "
+            "work.",
             "for neither: both do it": "Only one of the two has that strength.",
         },
         ("It needs no data, since there is nothing in it to learn.", "for pooling"),

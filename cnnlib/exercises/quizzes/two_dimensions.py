@@ -30,7 +30,7 @@ ROWS = sentences(
         ("A bright level bar, as wide as the picture, lies on dark ground.", "0 everywhere"),
         ("Every row has one brightness of its own.", "0 everywhere"),
         (
-            "Every row is dark at its left end, bright in the middle and dark at its right end.",
+            "Every row is dark but for one even, bright stretch in its middle.",
             "one positive and one negative number in every row",
         ),
     ),
@@ -46,7 +46,7 @@ LEARNED = sentences(
             "learned: a parameter": "Training changes numbers; how many numbers there are, and how they "
             "slide, "
             "it cannot change.",
-            "chosen: a hyperparameter": "It starts as a random number or as 0, and training changes it.",
+            "chosen: a hyperparameter": "Would anybody write it down before training begins?",
             "neither: it follows from the rest": "Nothing else decides it.",
         },
         ("The number in the middle of the kernel", "learned: a parameter"),
@@ -110,7 +110,7 @@ CLASSIC = sentences(
         ("Every outline, whatever its direction, becomes a pair of lines; the rest is grey.", "Laplacian"),
         ("It is the sum of the identity and the Laplacian.", "sharpen"),
         ("The picture looks like a relief lit from the upper left.", "emboss"),
-        ("An upright pole is left of the picture, and the horizon is gone.", "vertical Sobel"),
+        ("Upright poles can still be seen, and the horizon is gone.", "vertical Sobel"),
         ("Its weights are 0 but for a 1 in the middle.", "identity"),
         ("Four in the middle, −1 above, below, left and right.", "Laplacian"),
         ("Five in the middle, −1 above, below, left and right.", "sharpen"),
@@ -259,7 +259,7 @@ COMPUTED = sentences(
             "for one output",
             {
                 "for one pixel": "That is a column.",
-                "for one weight": "A weight stands in every row that is not cut off.",
+                "for one weight": "Every row holds all of the weights.",
                 "for one row of the picture": "A row is as long as the whole picture.",
             },
         ),
