@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cnnlib.errors import SizeError
 from cnnlib.exercises.answers import Number, Shape
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, add_all
 from cnnlib.exercises.networks import Conv, Pool, trace
 from cnnlib.exercises.tasks import TaskError, add_kind
 from cnnlib.sizes import (
@@ -1174,4 +1174,101 @@ add(
     _bills(lambda parameters, macs, values, given: (parameters, parameters - given["filters"], values)),
     "The work is the number of weights. Each of them is used at every place of the output.",
     CHAPTER,
+)
+
+# --- Errors of a competition, and stripes under a stride ----------------------------------------------
+
+
+def _share_wrong(ranks: Sequence[int], guesses: int) -> float:
+    """In per cent: pictures whose class is not among so many guesses; ranks count from 1."""
+    return 100 * sum(rank > guesses for rank in ranks) / len(ranks)
+
+
+add_kind(
+    "share_wrong",
+    _share_wrong,
+    Number(),
+    "for which pictures is the right class among the guesses that count?",
+    CHAPTER,
+    lambda dice: {
+        "ranks": tuple(dice.pick((1, 1, 2, 3, 4, 5, 5, 6, 7, 9)) for _ in range(10)),
+        "guesses": dice.pick((1, 5)),
+    },
+    labels={"ranks": "ranks", "guesses": "guesses"},
+)
+add_all(
+    "share_wrong",
+    CHAPTER,
+    (
+        "share-right",
+        lambda ranks, guesses: 100 - _share_wrong(ranks, guesses),
+        "{answer} is the share of the pictures that are right. An error is what is left.",
+    ),
+    (
+        "the-other-error",
+        lambda ranks, guesses: _share_wrong(ranks, 6 - guesses),
+        "{answer} is the other of the two errors: one looks at the first guess, one at five of them.",
+    ),
+    (
+        "one-guess-fewer",
+        lambda ranks, guesses: _share_wrong(ranks, guesses - 1) if guesses > 1 else None,
+        "{answer} takes the last of the {guesses} guesses for wrong. It counts as well.",
+    ),
+    (
+        "counted-pictures",
+        lambda ranks, guesses: sum(rank > guesses for rank in ranks),
+        "{answer} is a number of pictures. How many in a hundred would that be?",
+    ),
+    (
+        "mean-rank",
+        lambda ranks, guesses: sum(ranks) / len(ranks),
+        "{answer} is the mean of the ranks. An error counts pictures, however far off the guess is.",
+    ),
+)
+
+
+def _repeats_after(period: int, stride: int) -> int:
+    """After how many pixels the answers of a strided filter to stripes begin anew."""
+    return math.lcm(period, stride)
+
+
+add_kind(
+    "repeats_after",
+    _repeats_after,
+    Number(),
+    "where in the stripes does the filter stand, step by step, and when is it back where it began?",
+    CHAPTER,
+    lambda dice: {"period": dice.roll(3, 12), "stride": dice.roll(2, 8)},
+    labels={"period": "period"},
+)
+add_all(
+    "repeats_after",
+    CHAPTER,
+    (
+        "period-of-the-stripes",
+        lambda period, stride: period if period % stride else None,
+        "{answer} is the period of the stripes. Does a step of {stride} pixels come out at that place?",
+    ),
+    (
+        "the-stride",
+        lambda period, stride: stride if stride % period else None,
+        "{answer} is one step. Does the filter stand at the same place of a stripe after it?",
+    ),
+    (
+        "period-times-stride",
+        lambda period, stride: period * stride if math.gcd(period, stride) > 1 else None,
+        "after {answer} pixels it is back where it began, but not for the first time.",
+    ),
+    (
+        "counted-steps",
+        lambda period, stride: (
+            _repeats_after(period, stride) // stride if math.gcd(period, stride) > 1 else None
+        ),
+        "{answer} is a number of steps. Each of them is {stride} pixels wide.",
+    ),
+    (
+        "added-them",
+        lambda period, stride: period + stride,
+        "{answer} adds period and stride up.",
+    ),
 )
