@@ -34,8 +34,8 @@ def _roll_neighbours(dice: Dice) -> dict[str, Any]:
     return {
         "height": height,
         "width": height + dice.roll(2, 12),
-        "down": dice.roll(1, 3),
-        "right": dice.roll(1, 4),
+        "down": dice.roll(2, 3),
+        "right": dice.roll(2, 4),
     }
 
 

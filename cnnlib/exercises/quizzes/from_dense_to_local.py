@@ -14,16 +14,6 @@ def _small_picture(dice: Dice) -> dict[str, Any]:
     return {"input_shape": (dice.roll(2, 5), dice.roll(2, 5), 3), "units": dice.roll(2, 5)}
 
 
-def _neighbours(dice: Dice) -> dict[str, Any]:
-    height = dice.roll(5, 9)
-    return {
-        "height": height,
-        "width": height + dice.roll(2, 11),
-        "down": dice.roll(2, 3),
-        "right": dice.roll(2, 4),
-    }
-
-
 TEMPLATES = sentences(
     "quiz-templates",
     chapter=CHAPTER,
@@ -422,7 +412,6 @@ QUIZZES = (
             "end to "
             "end. One pixel lies {down} rows below another and {right} columns to the right of it. How many "
             "steps along the tape is it from one to the other?",
-            roll=_neighbours,
             slips=3,
         ),
     ),

@@ -13,7 +13,7 @@ WHERE = sentences(
     "quiz-where-exactly",
     chapter=CHAPTER,
     question="does the answer depend on the exact place, on the neighbourhood, or on neither?",
-    text="{situation} Should it ask the feature map as it is, or a pooled one?",
+    text="{situation} What does that take: the feature map as it is, or a pooled one?",
     cases=among(
         {
             "as it is: the exact place counts": "Here a pixel more or less would make no difference.",
@@ -27,8 +27,11 @@ WHERE = sentences(
         ("A program cuts a person out along the outline.", "as it is: the exact place counts"),
         ("A network tells a face from a house, wherever the eyes are.", "pooled: “hereabouts” is enough"),
         ("A robot has to put a screw into a hole that it sees.", "as it is: the exact place counts"),
-        ("A complex cell answers to an edge anywhere in a small region.", "pooled: “hereabouts” is enough"),
-        ("A simple cell answers to an edge in one spot.", "as it is: the exact place counts"),
+        ("A program says whether there is any writing on a page.", "pooled: “hereabouts” is enough"),
+        (
+            "A program counts the grains that lie to the left of a thin line.",
+            "as it is: the exact place counts",
+        ),
         ("A program measures the width of a crack in pixels.", "as it is: the exact place counts"),
         ("A network sorts photographs by what was cooked.", "pooled: “hereabouts” is enough"),
     ),
@@ -124,7 +127,7 @@ GRADIENT = sentences(
                 "its largest values": "Values are outputs of the layers below. They change when weights "
                 "there do.",
                 "its switches": "They only remember where each maximum stood.",
-                "one factor a window": "That was so in LeNet-5. Today's pooling has none.",
+                "one factor for each map": "That was so in LeNet-5. Today's pooling has none.",
             },
         ),
         Case(
@@ -167,7 +170,7 @@ SHIFTS = sentences(
     cases=[
         Case(
             "A row is pooled by a maximum over three at every place. It moves by one. Which outputs stay?",
-            "those whose largest value stays in the window",
+            "those whose largest value stays, and none larger comes in",
             {
                 "all of them": "At each edge of a window a value comes in or goes out, and it may be the "
                 "largest.",
@@ -178,7 +181,7 @@ SHIFTS = sentences(
         Case(
             "0 0 1 1 0 0 1 1 … is pooled by a maximum of two with stride 2. Then it moves by one and is "
             "pooled "
-            "again. Which of the two steps is to blame that stripes become even?",
+            "again. What is to blame for it that the stripes become even?",
             "the stride",
             {
                 "the maximum": "Taken at every place, it only moves along with its input.",
