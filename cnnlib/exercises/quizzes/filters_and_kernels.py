@@ -13,24 +13,23 @@ GREY = sentences(
     "quiz-where-grey-is-not-enough",
     chapter=CHAPTER,
     question="do the two sides differ in brightness, in colour, or in both?",
-    text="{situation} Which pictures show a filter that edge?",
+    text="{situation} In which pictures can a filter find that edge?",
     cases=among(
         {
-            "the colour picture only": "A grey picture keeps brightness, and brightness differs here or "
-            "nothing "
-            "does.",
-            "both the grey and the colour picture": "A grey picture shows an edge only where the two sides "
+            "in the colour picture only": "What stands in the colour picture only differs in colour alone. "
+            "Is that so here?",
+            "in the grey and in the colour picture": "A grey picture shows an edge only where the two sides "
             "differ "
             "in brightness.",
-            "neither of them": "The two sides differ in at least one channel.",
+            "in neither of them": "The two sides differ in at least one channel.",
         },
-        ("A red tile lies beside a green one that looks equally bright.", "the colour picture only"),
-        ("A black cat sits before a white wall.", "both the grey and the colour picture"),
-        ("Two sheets of the same paper touch, with the same light on both.", "neither of them"),
-        ("A yellow lemon lies on dark blue cloth.", "both the grey and the colour picture"),
-        ("An orange stripe runs over a blue wall of the same brightness.", "the colour picture only"),
-        ("A grey stone lies before a darker grey stone.", "both the grey and the colour picture"),
-        ("Letters are printed in purple on a brown of equal brightness.", "the colour picture only"),
+        ("A red tile lies beside a green one that looks equally bright.", "in the colour picture only"),
+        ("A black cat sits before a white wall.", "in the grey and in the colour picture"),
+        ("Two sheets of the same paper touch, with the same light on both.", "in neither of them"),
+        ("A yellow lemon lies on dark blue cloth.", "in the grey and in the colour picture"),
+        ("An orange stripe runs over a blue wall of the same brightness.", "in the colour picture only"),
+        ("A grey stone lies before a darker grey stone.", "in the grey and in the colour picture"),
+        ("Letters are printed in purple on a brown of equal brightness.", "in the colour picture only"),
     ),
 )
 
