@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnlib.activations import relu6
 from cnnlib.errors import SizeError
 from cnnlib.exercises.answers import Array, Number, Shape
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.misconceptions import add
+from cnnlib.exercises.misconceptions import add, add_all
 from cnnlib.exercises.networks import Conv, trace
 from cnnlib.exercises.tasks import add_kind
 from cnnlib.receptive_field import Window, receptive_field
@@ -22,6 +23,8 @@ from cnnlib.sizes import (
     conv_weights,
     dense_macs,
     dense_parameters,
+    item_bytes,
+    remembered,
 )
 
 CHAPTER = "after-vgg"
@@ -705,4 +708,424 @@ add(
     _costs(lambda parameters, macs, field, **_: (parameters, parameters, field)),
     "The work is the number of parameters. Each weight of a convolution is used at every place.",
     CHAPTER,
+)
+
+# --- Modules, chains, bridges, pixels (chapter 13) ----------------------------------------------------
+
+
+def _module_channels(ones: int, reduced: Sequence[int], threes: int, fives: int, projected: int) -> int:
+    """The channels that an inception module hands on; ``reduced`` are those before its large kernels."""
+    return ones + threes + fives + projected
+
+
+add_kind(
+    "module_channels",
+    _module_channels,
+    Number(),
+    "which four layers are the last of their branches, and what is done with their maps?",
+    CHAPTER,
+    lambda dice: {
+        "ones": 8 * dice.roll(2, 8),
+        "reduced": (8 * dice.roll(4, 8), 4 * dice.roll(1, 4)),
+        "threes": 8 * dice.roll(8, 16),
+        "fives": 8 * dice.roll(1, 6),
+        "projected": 8 * dice.roll(1, 7),
+    },
+    labels={
+        "ones": "filters of 1×1",
+        "reduced": "1×1 filters before the large kernels",
+        "threes": "filters of 3×3",
+        "fives": "filters of 5×5",
+        "projected": "1×1 filters behind the pooling",
+    },
+)
+add_all(
+    "module_channels",
+    CHAPTER,
+    (
+        "counted-the-reductions",
+        lambda reduced, **given: _module_channels(reduced=reduced, **given) + sum(reduced),
+        "{answer} counts the maps between 1×1 and large kernels, too. They are read inside the module.",
+    ),
+    (
+        "the-widest-branch",
+        lambda ones, reduced, threes, fives, projected: max(ones, threes, fives, projected),
+        "{answer} is one branch. The maps of all four are stacked, not added or compared.",
+    ),
+    (
+        "pooling-makes-none",
+        lambda projected, **given: _module_channels(projected=0, **given),
+        "{answer} leaves the branch of the pooling out. It makes maps as well.",
+    ),
+    (
+        "multiplied-the-branches",
+        lambda ones, reduced, threes, fives, projected: ones * threes * fives * projected,
+        "{answer} multiplies. Maps that are stacked are counted one after the other.",
+    ),
+)
+
+
+def _chain_slope(slope: float, blocks: int, skip: bool) -> float:
+    """What a gradient is multiplied by on its way back through blocks whose F has this slope."""
+    return (int(skip) + slope) ** blocks
+
+
+add_kind(
+    "chain_slope",
+    _chain_slope,
+    Number(),
+    "what is the slope of x + F(x), and what happens to the slopes of a chain?",
+    CHAPTER,
+    lambda dice: {
+        "slope": dice.pick((-0.5, 0.5, 1, 2, 3)),
+        "blocks": dice.roll(2, 4),
+        "skip": bool(dice.roll(0, 2)),
+    },
+    labels={"slope": "slope", "blocks": "blocks", "skip": "shortcuts"},
+)
+add_all(
+    "chain_slope",
+    CHAPTER,
+    (
+        "forgot-the-one",
+        lambda slope, blocks, skip: slope**blocks if skip else None,
+        "{answer} is the way through the blocks alone. What comes by the shortcut is added at each of them.",
+    ),
+    (
+        "a-shortcut-where-none-is",
+        lambda slope, blocks, skip: None if skip else (1 + slope) ** blocks,
+        "{answer} has shortcuts. There are none here.",
+    ),
+    (
+        "one-shortcut-for-all",
+        lambda slope, blocks, skip: 1 + slope**blocks if skip else None,
+        "{answer} has one shortcut round all blocks. Every block has one of its own.",
+    ),
+    (
+        "added-the-slopes",
+        lambda slope, blocks, skip: int(skip) + slope * blocks,
+        "{answer} adds slopes up. In a chain they are multiplied.",
+    ),
+    (
+        "one-block-only",
+        lambda slope, blocks, skip: int(skip) + slope,
+        "{answer} goes back through one block; there are {blocks}.",
+    ),
+)
+
+
+def _thinned_products(products: int, alpha: float) -> float:
+    """The products of a 1×1 layer between maps that a width multiplier has thinned."""
+    return round(products * alpha * alpha, 6)
+
+
+add_kind(
+    "thinned_products",
+    _thinned_products,
+    Number(),
+    "what becomes of the channels that come in, and what of those that go out?",
+    CHAPTER,
+    lambda dice: {"products": 1600 * dice.roll(1, 40), "alpha": dice.pick((0.25, 0.5, 0.75))},
+    labels={"products": "products", "alpha": "α"},
+)
+add_all(
+    "thinned_products",
+    CHAPTER,
+    (
+        "filters-only",
+        lambda products, alpha: products * alpha,
+        "{answer} thins the filters alone. The layer before has fewer, too, so that fewer channels come in.",
+    ),
+    (
+        "unchanged",
+        lambda products, alpha: products,
+        "{answer} would be right if only the size of the picture counted. The channels have changed.",
+    ),
+    (
+        "places-too",
+        lambda products, alpha: products * alpha**4,
+        "{answer} takes places away as well. α thins channels and leaves the picture as large as it is.",
+    ),
+    (
+        "took-away",
+        lambda products, alpha: products * (1 - alpha) ** 2 if alpha != 0.5 else None,
+        "{answer} takes α for what is left out. It is what is kept.",
+    ),
+)
+
+
+def _mask_overlap(true: Sequence[int], predicted: Sequence[int]) -> float:
+    """Intersection over union of two masks."""
+    one, other = np.asarray(true, bool), np.asarray(predicted, bool)
+    return float((one & other).sum() / (one | other).sum())
+
+
+def _roll_masks(dice: Dice) -> dict[str, Any]:
+    """Two stretches of a row that overlap in part."""
+    start, length = dice.roll(1, 4), dice.roll(3, 6)
+    late, longer = dice.roll(1, 2), dice.roll(-1, 3)
+
+    def row(first: int, count: int) -> tuple[int, ...]:
+        return tuple(int(first <= place < first + count) for place in range(12))
+
+    return {"true": row(start, length), "predicted": row(start + late, length + longer)}
+
+
+add_kind(
+    "mask_overlap",
+    _mask_overlap,
+    Number(),
+    "how many pixels are in both masks, and how many in at least one of them?",
+    CHAPTER,
+    _roll_masks,
+    labels={"true": "true mask", "predicted": "predicted mask"},
+)
+add_all(
+    "mask_overlap",
+    CHAPTER,
+    (
+        "share-of-the-true",
+        lambda true, predicted: float(np.minimum(true, predicted).sum() / np.sum(true)),
+        "{answer} is the share of the true mask that was found. What was found too much does not count "
+        "there.",
+    ),
+    (
+        "share-of-the-predicted",
+        lambda true, predicted: float(np.minimum(true, predicted).sum() / np.sum(predicted)),
+        "{answer} is the share of the predicted mask that is right. What was missed does not count there.",
+    ),
+    (
+        "equal-pixels",
+        lambda true, predicted: float(np.equal(true, predicted).mean()),
+        "{answer} is the share of all pixels that are judged rightly, the background among them.",
+    ),
+    (
+        "over-the-sum",
+        lambda true, predicted: float(np.minimum(true, predicted).sum() / np.sum([true, predicted])),
+        "{answer} divides by the pixels of both masks together. Those in both are counted twice there.",
+    ),
+    (
+        "union-over-all",
+        lambda true, predicted: float(np.maximum(true, predicted).mean()),
+        "{answer} is the share of the picture that lies in either mask.",
+    ),
+)
+
+
+def _bridge_bits(height: int, width: int, channels: int, bridge: str) -> int:
+    """What goes across to the decoder, in bits: a place out of 2×2 takes two, a value takes 32."""
+    if bridge == "switches":
+        return 2 * activation_values((1, height // 2, width // 2, channels))
+    return 8 * item_bytes() * activation_values((1, height, width, channels))
+
+
+add_kind(
+    "bridge_bits",
+    _bridge_bits,
+    Number(),
+    "how many things are handed across, and how many bits does each of them take?",
+    CHAPTER,
+    lambda dice: {
+        "height": 2 * dice.roll(2, 12),
+        "width": 2 * dice.roll(2, 12),
+        "channels": dice.roll(3, 16),
+        "bridge": dice.pick(("switches", "whole maps")),
+    },
+    labels={"height": "height", "width": "width", "bridge": "bridge"},
+)
+add_all(
+    "bridge_bits",
+    CHAPTER,
+    (
+        "the-other-bridge",
+        lambda bridge, **given: _bridge_bits(
+            bridge="switches" if bridge == "whole maps" else "whole maps", **given
+        ),
+        "{answer} is what the other kind of bridge hands across.",
+    ),
+    (
+        "a-switch-for-every-input",
+        lambda height, width, bridge, channels: (
+            _bridge_bits(2 * height, 2 * width, channels, bridge) if bridge == "switches" else None
+        ),
+        "{answer} remembers something for every input. There is one winner in a window.",
+    ),
+    (
+        "thirty-two-bits-a-switch",
+        lambda bridge, **given: _bridge_bits(bridge=bridge, **given) * 16 if bridge == "switches" else None,
+        "{answer} gives a switch as many bits as a value. It only has to tell one of four places.",
+    ),
+    (
+        "after-pooling",
+        lambda height, width, bridge, channels: (
+            _bridge_bits(height // 2, width // 2, channels, bridge) if bridge == "whole maps" else None
+        ),
+        "{answer} hands the pooled maps across. The decoder gets them as they were before pooling.",
+    ),
+    (
+        "one-map-only",
+        lambda channels, **given: _bridge_bits(channels=1, **given),
+        "{answer} is one map; there are {channels}.",
+    ),
+)
+
+
+def _prepared(pixel: int) -> float:
+    """A pixel as EfficientNet-Lite0 gets it."""
+    return (pixel - 127) / 128
+
+
+add_kind(
+    "prepared_value",
+    _prepared,
+    Number(),
+    "what is done to a pixel first, and what then?",
+    CHAPTER,
+    lambda dice: {"pixel": 8 * dice.roll(1, 32) - 1},
+    labels={"pixel": "pixel"},
+)
+add_all(
+    "prepared_value",
+    CHAPTER,
+    ("zero-to-one", lambda pixel: pixel / 255, "{answer} brings pixels to 0 … 1, as many other networks do."),
+    (
+        "not-divided",
+        lambda pixel: pixel - 127 if pixel != 127 else None,
+        "{answer} has not been divided yet.",
+    ),
+    (
+        "divided-first",
+        lambda pixel: pixel / 128 - 127,
+        "{answer} divides first. The middle of the grey levels is taken off before.",
+    ),
+    ("not-shifted", lambda pixel: pixel / 128, "{answer} leaves the middle of the grey levels where it was."),
+)
+
+# --- Ceilings and ways back (chapter 14) --------------------------------------------------------------
+
+
+def _tied(sums: Sequence[float]) -> int:
+    """How many share the first place behind ReLU6."""
+    behind = relu6(np.asarray(sums, float))
+    return int((behind == behind.max()).sum())
+
+
+add_kind(
+    "tied_at_the_top",
+    _tied,
+    Number(),
+    "what does ReLU6 put out for a sum above 6, and what for one below 0?",
+    "seeing",
+    lambda dice: {"sums": tuple(dice.pick((-3, -1, 2, 4, 5, 6.5, 7, 8, 9, 12)) for _ in range(8))},
+    labels={"sums": "sums"},
+)
+add_all(
+    "tied_at_the_top",
+    "seeing",
+    (
+        "ranked-before-it",
+        lambda sums: sum(one == max(sums) for one in sums),
+        "{answer} ranks before the ReLU6. What is left of the differences behind it?",
+    ),
+    (
+        "all-above-zero",
+        lambda sums: sum(one > 0 for one in sums),
+        "{answer} counts all that are above 0. Behind ReLU6 those below its ceiling still differ.",
+    ),
+    (
+        "nothing-is-cut-off",
+        lambda sums: len(set(sums)),
+        "{answer} counts different values. Asked is how many are equal, at the top.",
+    ),
+    (
+        "tied-at-the-floor",
+        lambda sums: sum(one <= 0 for one in sums) or None,
+        "{answer} counts those at the floor.",
+    ),
+)
+
+#: The three ways back of chapter 14.
+WAYS_BACK = ("the gradient", "the deconvolutional network", "guided backpropagation")
+
+
+@remembered
+def _way_back(weights: Sequence[Sequence[int]], outer: Sequence[int], x: Sequence[int], way: str) -> NDArray:
+    """What comes back from s = Σ outer · max(0, weights · x); a row of weights is a neuron."""
+    from cnnlib import seeing  # it brings all layers along, which other tasks do without
+    from cnnlib.layers import Dense
+    from cnnlib.network import Input, Sequential
+
+    toy = Sequential([Input((len(x),)), Dense(len(outer), activation="relu"), Dense(1)])
+    inner = np.transpose(np.asarray(weights, float))
+    toy.set_weights([inner, np.zeros(len(outer)), np.asarray(outer, float)[:, None], np.zeros(1)])
+    ways = dict(
+        zip(WAYS_BACK, (seeing.input_gradient, seeing.deconvnet, seeing.guided_backprop), strict=True)
+    )
+    return np.asarray(ways[way](toy, np.asarray([x], float), 0))[0]
+
+
+def _without_relu(weights: Any, outer: Any, x: Any, way: str) -> NDArray:
+    return np.asarray(outer, float) @ np.asarray(weights, float)
+
+
+def _another_way(number: int) -> Callable[..., Any]:
+    """The result of one of the ways, None where that one was asked for or comes to the same."""
+
+    def wrong(weights: Any, outer: Any, x: Any, way: str) -> NDArray | None:
+        told = _way_back(weights, outer, x, WAYS_BACK[number])
+        return None if np.array_equal(told, _way_back(weights, outer, x, way)) else told
+
+    return wrong
+
+
+def _roll_toy(dice: Dice) -> dict[str, Any]:
+    """Two neurons that compare neighbours, one with a weight above 0 and one with a weight below."""
+    outer = [dice.roll(1, 3), -dice.roll(1, 3)]
+    return {
+        "weights": dice.pick((((1, -1, 0), (0, 1, -1)), ((1, 0, -1), (0, 1, 1)), ((1, 1, 0), (0, -1, 1)))),
+        "outer": tuple(outer if dice.roll(0, 1) else reversed(outer)),
+        "x": tuple(dice.roll(0, 4) for _ in range(3)),
+        "way": dice.pick(WAYS_BACK),
+    }
+
+
+add_kind(
+    "way_back",
+    _way_back,
+    Array(1),
+    "which neurons are on, what comes back to each, and what does this way let through a ReLU?",
+    "seeing",
+    _roll_toy,
+    labels={"weights": "weights", "outer": "outer weights", "x": "x", "way": "way"},
+)
+add_all(
+    "way_back",
+    "seeing",
+    (
+        "the-plain-gradient",
+        _another_way(0),
+        "this is the gradient: it passes where a neuron was on, whatever comes back.",
+    ),
+    (
+        "the-deconvolutional-network",
+        _another_way(1),
+        "this is the deconvolutional network: it passes what is positive and does not ask who was on.",
+    ),
+    (
+        "guided",
+        _another_way(2),
+        "this is guided backpropagation: it passes what is positive through neurons that were on.",
+    ),
+    (
+        "straight-through",
+        lambda weights, outer, x, way: (
+            None
+            if any(
+                np.array_equal(_without_relu(weights, outer, x, way), _way_back(weights, outer, x, one))
+                for one in WAYS_BACK
+            )
+            else _without_relu(weights, outer, x, way)
+        ),
+        "this goes back as if there were no ReLU.",
+    ),
 )
