@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnlib.exercises.dice import Dice
-from cnnlib.exercises.quiz_data import Ask, Quiz, among, sentences
+from cnnlib.exercises.quiz_data import Ask, Case, Quiz, among, sentences
 
 CHAPTER = "filters-and-kernels"
 
@@ -31,6 +31,67 @@ GREY = sentences(
         ("A grey stone lies before a darker grey stone.", "in the grey and in the colour picture"),
         ("Letters are printed in purple on a brown of equal brightness.", "in the colour picture only"),
     ),
+)
+
+ALL_CHANNELS = sentences(
+    "quiz-one-window-all-channels",
+    chapter=CHAPTER,
+    question="what is added up before a number stands in the feature map?",
+    text="{situation}",
+    cases=[
+        Case(
+            "One filter has stood at every place of a colour picture. How many channels has the result?",
+            "one",
+            {
+                "three, one for each colour": "The partial sums of the three colours are added up.",
+                "three, one for each kernel": "The kernels of one filter make one sum together.",
+                "none, as all is summed up": "All channels are summed up, but there is a sum for every "
+                "place.",
+            },
+        ),
+        Case(
+            "The channels of a picture are reversed, and the kernels of a filter with them. What happens to "
+            "the "
+            "feature map?",
+            "it stays as it was",
+            {
+                "it is reversed, too": "It has a single channel. What does the order of the terms do to a "
+                "sum?",
+                "it changes its sign": "The same numbers meet the same weights.",
+                "it becomes that of another filter": "The same numbers meet the same weights.",
+            },
+        ),
+        Case(
+            "At one place the partial sums are 5, −5 and 2, at another 1, 0 and 1. Where is the feature map "
+            "larger?",
+            "at neither",
+            {
+                "at the first, where partial sums are larger": "Large partial sums can cancel.",
+                "at the second, where none is negative": "Negative ones count like all others. What is the "
+                "sum?",
+                "at the first, where all channels answer": "It does not matter how many of them answer.",
+            },
+        ),
+        Case(
+            "Why is a filter as deep as the picture?",
+            "each number in the window needs a weight",
+            {
+                "so that the output is just as deep": "The output of one filter is one map.",
+                "so that it can slide in depth as well": "It fills the depth: there is no room to slide.",
+                "so that all colours weigh the same": "Each kernel of the filter has weights of its own.",
+            },
+        ),
+        Case(
+            "Somebody has the feature map of one filter and wants to know how much red gave to it. Can he "
+            "tell?",
+            "no: only the sum is left",
+            {
+                "yes: red is its first channel": "A feature map is a single channel.",
+                "yes: it is a third of each value": "The three partial sums need not be equal.",
+                "yes: after taking away the bias": "Without the bias it is still a sum of three.",
+            },
+        ),
+    ],
 )
 
 LIKENESS = sentences(
@@ -243,6 +304,7 @@ QUIZZES = (
             "stands there in the feature map?",
             slips=3,
         ),
+        ALL_CHANNELS,
     ),
     Quiz(
         "kernel-and-filter-are-not-the-same",

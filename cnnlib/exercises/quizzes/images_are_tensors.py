@@ -128,6 +128,64 @@ VIEWS = sentences(
     ),
 )
 
+RANGES = sentences(
+    "quiz-ranges",
+    chapter=CHAPTER,
+    question="which type do the numbers have while they are added, and which range before and after?",
+    text="{situation}",
+    cases=[
+        Case(
+            "Each pixel is subtracted from its right neighbour, in `uint8`. Where is the result wrong?",
+            "where the right neighbour is darker",
+            {
+                "where the two are equal": "Then the difference is 0, which a byte can hold.",
+                "where the difference is above 127": "`uint8` has no sign: it holds up to 255.",
+                "everywhere": "A difference from 0 to 255 fits into a byte.",
+            },
+        ),
+        Case(
+            "Two photographs are mixed by `(a + b) // 2`, in `uint8`. What comes out wrong?",
+            "what is bright: the sum has wrapped before it is halved",
+            {
+                "nothing: the mean of two bytes fits into a byte": "It does. Does their sum?",
+                "what is dark: small sums lose their half": "Half a grey step is lost, which nobody sees.",
+                "everything: the mean is twice as bright": "It is halved after adding.",
+            },
+        ),
+        Case(
+            "Floats from 0 to 1 become pixels by `(255 * x).astype(np.uint8)`, for x = 0.999. What is the "
+            "pixel?",
+            "254: the fraction is cut off",
+            {
+                "255: it is rounded": "That is what `to_pixels` does. `astype` is shorter and cruder.",
+                "1: floats are rounded first": "The product is taken first.",
+                "0: it has wrapped around": "It lies below 256, so nothing wraps.",
+            },
+        ),
+        Case(
+            "A network that has learned on 0 to 1 is given 0 to 255. Which of its numbers hardly matters "
+            "any more?",
+            "the bias",
+            {
+                "the weights": "They multiply the pixels, and the products have grown 255 times.",
+                "the stride": "It is no number that is added or multiplied.",
+                "the largest weight": "Its products have grown like those of all other weights.",
+            },
+        ),
+        Case(
+            "A filter runs over a photograph of `uint8`. What comes first?",
+            "turn the pixels into floats",
+            {
+                "run it, then turn the sums into floats": "What has wrapped cannot be told from what has "
+                "not.",
+                "run it, then take absolute values": "A byte has no sign that could be taken away.",
+                "clip the pixels to 127, so that sums fit": "Sums of several products still pass 255, or "
+                "fall below 0.",
+            },
+        ),
+    ],
+)
+
 CHECKS = sentences(
     "quiz-checks",
     chapter=CHAPTER,
@@ -317,6 +375,7 @@ QUIZZES = (
             ),
             slips=3,
         ),
+        RANGES,
     ),
     Quiz("from-photographs-to-a-batch", "From photographs to a batch", CHECKS),
     Quiz("tensors-go-wrong", "What goes wrong", WRONG),

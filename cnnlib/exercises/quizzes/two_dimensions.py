@@ -334,7 +334,21 @@ QUIZZES = (
         ),
         LEARNED,
     ),
-    Quiz("what-a-kernel-asks-for", "What a kernel asks for", ASKS_FOR),
+    Quiz(
+        "what-a-kernel-asks-for",
+        "What a kernel asks for",
+        ASKS_FOR,
+        Ask(
+            "even_response",
+            "A wall has the brightness {level} everywhere. What does this kernel answer "
+            "there?\n{kernel:rows}",
+            roll=lambda dice: {
+                "kernel": tuple(tuple(dice.roll(-2, 3) for _ in range(3)) for _ in range(2)),
+                "level": dice.roll(3, 12),
+            },
+            slips=3,
+        ),
+    ),
     Quiz("classic-kernels-on-a-photograph", "Classic kernels on a photograph", CLASSIC),
     Quiz(
         "columns-times-rows",
