@@ -53,12 +53,22 @@ BRIDGE = ROOT / "cnnlib" / "keras_bridge"
 MARKS = {"slow", "keras", "site", "grading", "browser"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before marks are chosen among
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Examples in the docstrings of the door to Keras load it, as every test marked ``keras`` may."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before marks are chosen among
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark examples that load Keras; let the tests of a group stay in one worker.
+
+    Examples in the docstrings of the door to Keras load it, as every test marked ``keras`` may. And
+    pytest-xdist 3.8 tells its scheduler a test's group by the name it writes where pytest 9.2 reads it no
+    more (pytest-xdist's issue 1386): without a word, each worker would make what a group shares.
+    """
     for item in items:
         if isinstance(item, pytest.DoctestItem) and item.path.is_relative_to(BRIDGE):
             item.add_marker("keras")
+    yield
+    for item in items:
+        named = vars(item).get("_nodeid", item.nodeid)
+        if named != item.nodeid:
+            item._id = type(item._id).parse(named)  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)
