@@ -234,6 +234,63 @@ ACROSS = sentences(
     ),
 )
 
+SPELLINGS = sentences(
+    "quiz-three-spellings",
+    chapter=CHAPTER,
+    question="which program says the width first, what does it pad unless told, and which axis does it "
+    "store first?",
+    text="{situation}",
+    cases=[
+        Case(
+            "`nn.SpatialConvolution(3, 16, 5, 3, 2, 1)`, in Torch7. What is the 2?",
+            "the step across",
+            {
+                "the step down": "In this call widths stand before heights.",
+                "the padding across": "Padding comes after the steps.",
+                "the padding on all sides": "Padding comes after the steps, a number for each axis.",
+            },
+        ),
+        Case(
+            "A layer with a padding of 1 on each side and a stride of 2 is to be written in Keras. How is "
+            "it done?",
+            "`ZeroPadding2D(1)` and then `valid`",
+            {
+                '`padding="same"` in the layer': "The size is the same, but Keras may pad before and after "
+                "by different amounts.",
+                "`padding=1` in the layer": "That is how PyTorch says it. Keras knows `valid` and `same`.",
+                "`valid` and then `ZeroPadding2D(1)`": "Then the outputs get a frame, not the inputs.",
+            },
+        ),
+        Case(
+            "The notes recommend a padding of (kW − 1)/2. When does that keep the width?",
+            "with an odd kernel and stride 1",
+            {
+                "with any kernel and stride 1": "Try a kernel of 4: is that a whole number?",
+                "with an odd kernel and any stride": "A stride of 2 halves the width, whatever is padded.",
+                "always": "It takes two things: one of the kernel, one of the stride.",
+            },
+        ),
+        Case(
+            "PyTorch stores the weights of a layer as (16, 3, 5, 7). How does Keras store them?",
+            "(5, 7, 3, 16)",
+            {
+                "(7, 5, 3, 16)": "PyTorch and Keras both have the height before the width.",
+                "(5, 7, 16, 3)": "Keras has the filters last.",
+                "(16, 3, 5, 7)": "The two differ in which axes come first.",
+            },
+        ),
+        Case(
+            "A Keras layer was given `strides=(1, 2)`. What does its window do?",
+            "it steps by two across",
+            {
+                "it steps by two down": "Keras says the height first, as arrays do.",
+                "it steps by two both ways": "There is a number for each axis.",
+                "it skips every second row": "Rows are skipped by a step downwards.",
+            },
+        ),
+    ],
+)
+
 WRONG = sentences(
     "quiz-padding-goes-wrong",
     chapter=CHAPTER,
@@ -314,6 +371,13 @@ def _overhanging(dice: Dice) -> dict[str, Any]:
         "padding": "same",
         "rule": dice.pick(("maximum", "average")),
     }
+
+
+def _pooled_maps(dice: Dice) -> dict[str, Any]:
+    window = dice.roll(2, 4)
+    sides = [window * dice.roll(3, 9) + dice.roll(0, window - 1) for _ in range(2)]
+    channels = window * dice.roll(2, 8)
+    return {"input_shape": (*sides, channels), "pool_size": window, "strides": window, "padding": 0}
 
 
 QUIZZES = (
@@ -427,6 +491,14 @@ QUIZZES = (
             slips=3,
             choose=True,
         ),
+        Ask(
+            "pool_output",
+            "Maps of {input_shape} (height, width, channels) are pooled by {pool_size:square} with a stride "
+            "of "
+            "{strides}, without padding. Which shape comes out?",
+            roll=_pooled_maps,
+            slips=3,
+        ),
     ),
     Quiz(
         "across-the-board",
@@ -451,6 +523,7 @@ QUIZZES = (
             "have its weights in Keras?",
             slips=3,
         ),
+        SPELLINGS,
     ),
     Quiz("padding-goes-wrong", "What goes wrong", WRONG),
 )
