@@ -139,6 +139,8 @@ DRAWS = 16
 DRAWS_OF_A_FUNCTION = 10
 #: A choice has the right answer and at most so many wrong ones.
 WRONG = 3
+#: A mistake, and what it gives for a task.
+Slip = tuple[misconceptions.Misconception, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,13 +199,16 @@ class Ask:
         """Whether its answers are sentences."""
         return isinstance(KINDS[self.kind].form, Sentence)
 
-    def options(self, task: Task, seed: str) -> list[Any] | None:
-        """The answers among which a reader chooses, shuffled for the seed; None where one is typed."""
+    def options(self, task: Task, seed: str, slips: Sequence[Slip] | None = None) -> list[Any] | None:
+        """The answers among which a reader chooses, shuffled for the seed; None where one is typed.
+
+        ``slips`` are what :func:`~cnnlib.exercises.misconceptions.answers` gives, where that is known.
+        """
         if self.says:
             return list(task.given["options"])
         if not self.choose:
             return None
-        wrong = [answer for _, answer in misconceptions.answers(task)]
+        wrong = [answer for _, answer in (misconceptions.answers(task) if slips is None else slips)]
         dice = Dice(f"{seed}/{task!r}")
         return shuffled(dice, [task.answer, *shuffled(dice, wrong)[:WRONG]])
 

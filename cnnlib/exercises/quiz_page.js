@@ -22,8 +22,8 @@ const judge = (question, draw, answer) => {
     const found = wrong.find(([, other]) => same(value, other));
     return found ? slipped(found, show(value)) : told("wrong", 0, { answer: show(value) });
   } catch (problem) {
-    if (!problem.text) throw problem;
-    return { state: "form", text: problem.text };
+    if (!(problem instanceof Refused)) throw problem;
+    return { state: "form", text: problem.message };
   }
 };
 root.quiz = { judge: (q, draw, answer) => judge(data.questions[q], draw, answer), questions: data.questions };

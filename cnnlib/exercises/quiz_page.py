@@ -18,7 +18,7 @@ import numpy as np
 from cnnlib.exercises import misconceptions
 from cnnlib.exercises.answers import Array, EmptyAnswer, Form, FormError, Number, Shape, brief, plain
 from cnnlib.exercises.checks import EMPTY, FORM, Verdict, check
-from cnnlib.exercises.quiz_data import Ask, Quiz
+from cnnlib.exercises.quiz_data import Ask, Quiz, Slip
 from cnnlib.exercises.sheet import rows_text
 from cnnlib.exercises.tasks import KINDS, Task
 from cnnlib.exercises.wording import CHAPTERS, QUIZ, SAY, say, site
@@ -238,16 +238,22 @@ class QuizPage(Piece):
         """The draws of each question."""
         return [ask.draws(self.quiz.seed(number)) for number, ask in enumerate(self.quiz.questions)]
 
-    def options(self, number: int, task: Task) -> list[Any] | None:
+    @functools.cached_property
+    def slips(self) -> list[list[list[Slip]]]:
+        """For each draw of each question the slips that show in it, and what they give."""
+        return [[misconceptions.answers(task) for task in tasks] for tasks in self.drawn]
+
+    def options(self, number: int, draw: int) -> list[Any] | None:
         """Among what a reader chooses; None where the answer is typed."""
-        return self.quiz.questions[number].options(task, self.quiz.seed(number))
+        task, slips = self.drawn[number][draw], self.slips[number][draw]
+        return self.quiz.questions[number].options(task, self.quiz.seed(number), slips)
 
     def __repr__(self) -> str:
         found = []
         for number, ask in enumerate(self.quiz.questions):
             task = self.drawn[number][0]
             found.append(ask.asked(task))
-            found += [f"  - {option}" for option in self.options(number, task) or ()]
+            found += [f"  - {option}" for option in self.options(number, 0) or ()]
         return "\n".join([QUIZ["label_title"].format(section=self.quiz.section), *found])
 
     def _repr_png_(self) -> None:
@@ -259,6 +265,10 @@ class QuizPage(Piece):
     # What the script knows.
 
     def _state(self) -> dict[str, Any]:
+        return self._data
+
+    @functools.cached_property
+    def _data(self) -> dict[str, Any]:
         questions = [self._question(number) for number in range(len(self.quiz.questions))]
         labels = list(dict.fromkeys(chapter for one in questions for _, chapter in one["say"]))
         for one in questions:
@@ -287,7 +297,7 @@ class QuizPage(Piece):
         ask, tasks = self.quiz.questions[number], self.drawn[number]
         kind, slips = KINDS[ask.kind], _Slips()
         pieces, gaps = template([marked(ask.asked(task)) for task in tasks])
-        noted = [self._noted(number, task, slips) for task in tasks]
+        noted = [self._noted(number, draw, slips) for draw in range(len(tasks))]
         draws: list[list[Any]] = []
         for task, gap, found in zip(tasks, gaps, noted, strict=True):
             told = []
@@ -309,16 +319,18 @@ class QuizPage(Piece):
             "draws": draws,
         }
 
-    def _noted(self, number: int, task: Task, slips: _Slips) -> list[tuple[Any, tuple[str, int] | None]]:
+    def _noted(self, number: int, draw: int, slips: _Slips) -> list[tuple[Any, tuple[str, int] | None]]:
         """What may be answered to a task, as the script holds it, and the slip behind each; None if right."""
-        entries = misconceptions.answers(task)
-        options = self.options(number, task)
+        task, entries, options = (
+            self.drawn[number][draw],
+            self.slips[number][draw],
+            self.options(number, draw),
+        )
         if options is None:
             return [(_number(answer), slips.note(entry, task, "{answer}")) for entry, answer in entries]
         found: list[tuple[Any, tuple[str, int] | None]] = []
         for option in options:
-            name = check(task, option).slip
-            behind = next((entry for entry, _ in entries if entry.name == name), None)
+            behind = next((entry for entry, wrong in entries if task.kind.form.same(option, wrong)), None)
             noted = None if behind is None else slips.note(behind, task, brief(option))
             found.append((label(option), noted))
         return found
@@ -335,7 +347,7 @@ class QuizPage(Piece):
 
     def _form(self, number: int) -> str:
         ask, task = self.quiz.questions[number], self.drawn[number][0]
-        options, count = self.options(number, task), len(self.quiz.questions)
+        options, count = self.options(number, 0), len(self.quiz.questions)
         legend = QUIZ["legend_of" if count > 1 else "legend"].format(number=number + 1, count=count)
         new = QUIZ["another" if ask.says else "new"]
         buttons = (

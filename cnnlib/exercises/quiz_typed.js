@@ -1,6 +1,7 @@
 // What is typed is read as cnnlib.exercises.quiz_page.typed reads it.
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)$/;
-const refuse = (text, values) => { throw { text: fill(text, values) }; };
+class Refused extends Error {}
+const refuse = (text, values) => { throw new Refused(fill(text, values)); };
 const written = (value) =>
   value && Math.abs(value) < 1e-4 ? value.toExponential().replace(/e-(\d)$/, "e-0$1") : String(value || 0);
 const brief = (value, brackets) => {

@@ -39,9 +39,8 @@ def written(value: Any) -> str:
 def test_right_is_right_and_every_slip_is_known(page: QuizPage, number: int) -> None:
     ask, tasks = page.quiz.questions[number], page.drawn[number]
     assert FEWEST <= len(tasks) <= DRAWS
-    for task in tasks:
-        slips = misconceptions.answers(task)
-        options = page.options(number, task)
+    for draw, task in enumerate(tasks):
+        slips, options = page.slips[number][draw], page.options(number, draw)
         verdicts = [check(task, answer) for answer in ([a for _, a in slips] if options is None else options)]
         if options is None:
             assert judged(task, written(task.answer)).right, task
@@ -74,11 +73,11 @@ def test_right_sentences_are_not_known_by_their_length(page: QuizPage, number: i
     if not isinstance(KINDS[ask.kind].form, Sentence):
         return
     longest = 0
-    for task in tasks:
-        options = page.options(number, task) or []
+    for draw, task in enumerate(tasks):
+        options = page.options(number, draw) or []
         lengths = sorted(len(option) for option in options if option != task.answer)
         longest += len(task.answer) > lengths[-1]
-        for entry, _ in misconceptions.answers(task):
+        for entry, _ in page.slips[number][draw]:
             if task.answer.count(" ") > 2:
                 assert task.answer.lower() not in entry.message.lower(), entry.message
             assert not re.search(r"[{}]", entry.message.replace("{answer}", "")), entry.message
