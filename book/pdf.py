@@ -42,8 +42,8 @@ EVERYWHERE = {
     "What goes wrong",
     "In the library",
 }
-#: Pages that are for the screen: functions are looked up there.
-LEFT_OUT = re.compile(r"reference(-.*)?$")
+#: Pages that are for the screen: functions are looked up there, or answers are kept.
+LEFT_OUT = re.compile(r"(reference(-.*)?|review)$")
 COVER = "cover"
 #: The longest that Chromium may take over one step, in milliseconds.
 PATIENCE = 600_000
