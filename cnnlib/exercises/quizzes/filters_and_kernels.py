@@ -82,8 +82,8 @@ ALL_CHANNELS = sentences(
             },
         ),
         Case(
-            "Somebody has the feature map of one filter and wants to know how much red gave to it. Can he "
-            "tell?",
+            "Somebody has the feature map of one filter and wants to know how much red gave to it. Can that "
+            "be told?",
             "no: only the sum is left",
             {
                 "yes: red is its first channel": "A feature map is a single channel.",

@@ -72,12 +72,12 @@ ORDERS = sentences(
             },
         ),
         Case(
-            "What is the shape of `a.T`?",
-            "(3, 150, 100)",
+            "What is the shape of `np.moveaxis(a, -1, 0)`?",
+            "(3, 100, 150)",
             {
-                "(3, 100, 150)": "`.T` reverses the order of all axes, not of one.",
-                "(150, 100, 3)": "`.T` does not leave the channels where they are.",
-                "(100, 3, 150)": "Axes do not move one place on.",
+                "(3, 150, 100)": "One axis moves; the others keep their order.",
+                "(150, 100, 3)": "Which axis moves, and to which place?",
+                "(100, 3, 150)": "The axis moves to place 0, not to place 1.",
             },
         ),
         Case(

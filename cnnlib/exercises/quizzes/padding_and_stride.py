@@ -307,7 +307,7 @@ WRONG = sentences(
             "an even kernel has no middle": "That moves the output by half a pixel for each layer.",
         },
         (
-            "Somebody computes N + P − F + 1 and expects a smaller output than he gets.",
+            "Somebody computes N + P − F + 1 and expects a smaller output than the layer makes.",
             "padding was counted on one side only",
         ),
         (

@@ -114,7 +114,7 @@ CLASSIC = sentences(
         ("Its weights are 0 but for a 1 in the middle.", "identity"),
         ("Four in the middle, −1 above, below, left and right.", "Laplacian"),
         ("Five in the middle, −1 above, below, left and right.", "sharpen"),
-        ("It is a column (1, 2, 1) times a row (−1, 0, 1).", "vertical Sobel"),
+        ("Right minus left, in three rows that count 1, 2 and 1.", "vertical Sobel"),
     ),
 )
 
