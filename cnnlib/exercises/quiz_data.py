@@ -122,6 +122,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import ascii_lowercase as LETTERS
 from typing import Any
 
 from cnnlib.exercises import misconceptions
@@ -357,7 +358,8 @@ def sentences(
     for situation, those in wrongs.items():
         for sentence, said in those.items():
             told.setdefault((sentence, said), []).append(situation)
-    for number, ((sentence, said), where) in enumerate(told.items(), start=1):
+    names: list[str] = []
+    for (sentence, said), where in told.items():
         message, label = (said, chapter) if isinstance(said, str) else said
 
         def rule(
@@ -365,6 +367,8 @@ def sentences(
         ) -> str | None:
             return sentence if situation in where and sentence in options else None
 
-        name = f"{number}-{'-'.join(re.findall('[a-z0-9]+', sentence.lower())[:6])}"
-        misconceptions.add(kind, name, rule, message, label)
+        stem = "-".join(re.findall("[a-z]+", sentence.lower())[:6]) or "none"
+        free = (name for name in (stem, *(f"{stem}-{sign}" for sign in LETTERS)) if name not in names)
+        names.append(next(free))
+        misconceptions.add(kind, names[-1], rule, message, label)
     return Ask(kind, text)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from cnnlib.errors import CnnError
-from cnnlib.exercises import KINDS, Task, TaskError, check, draw, draw_cases, faults, well_posed
+from cnnlib.exercises import KINDS, Task, TaskError, check, draw, draw_cases, faults, quizzes, well_posed
 from cnnlib.exercises import misconceptions as registry
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.wording import CHAPTERS, LABELS, SAY, say
 
+quizzes.by_chapter()  # their questions with sentences stand in the same registry
 ENTRIES = list(registry.everything())
 IDS = [f"{entry.kind}:{entry.name}" for entry in ENTRIES]
 each_kind = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "first_slip"])
