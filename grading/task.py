@@ -34,7 +34,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from grading import intake, places
+from grading import intake, places, private
 from grading.config import BOUNDED, KERNEL, TRUSTED
 from grading.course import UNWANTED, Course, environment, is_name
 from grading.errors import printable
@@ -280,7 +280,10 @@ def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: R
         provisioner.register()
         if job.warm:
             os.environ[provisioner.VARIABLE] = job.warm
-    with tempfile.TemporaryDirectory(prefix="task-", ignore_cleanup_errors=True) as temporary:
+    with (
+        tempfile.TemporaryDirectory(prefix="task-", ignore_cleanup_errors=True) as temporary,
+        private.course(setup.structure) as gradebook,
+    ):
         place = Path(temporary).resolve()
         # The student's name decides nothing, and may hold what nbgrader takes for a pattern.
         student = "student"
@@ -290,15 +293,13 @@ def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: R
             (folder / name).write_bytes(content)
         if empty.timestamp:
             (folder / "timestamp.txt").write_text(empty.timestamp)
-        database = place / "gradebook.db"
-        database.write_bytes(setup.structure)
         config = copy.deepcopy(setup.config)
         config.CourseDirectory.update(
             {
                 "root": str(place),
                 "submitted_directory": "submitted",
                 "autograded_directory": "autograded",
-                "db_url": f"sqlite:///{database}",
+                "db_url": gradebook,
                 "assignment_id": job.assignment,
                 "student_id": student,
             }

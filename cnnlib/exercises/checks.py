@@ -12,7 +12,7 @@ import io
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,20 +137,26 @@ def draw_cases(kind: str, seed: str, count: int, **fixed: Any) -> list[Task]:
 
 @functools.lru_cache(maxsize=512)
 def _cases(kind: str, seed: str, count: int, fixed: tuple[tuple[str, Any], ...]) -> tuple[Task, ...]:
+    mistakes = likely(kind)
     for attempt in range(100):
         cases = tuple(draw(kind, f"{seed}/{attempt}/{number}", **dict(fixed)) for number in range(count))
-        if not any(_unseen(cases)):
+        unseen = next((entry for entry in mistakes if _hidden(entry, cases)), None)
+        if unseen is None:
             break
+        mistakes.sort(key=lambda entry: entry is not unseen)  # what hid once may hide again: it is first now
     return cases
 
 
-def _unseen(cases: Sequence[Task]) -> Iterator[str]:
-    """The mistakes that could show with such parameters but show on none of the cases, one at a time."""
-    for entry in likely(cases[0].kind.name):
-        wrong = [(entry.answer(case), case) for case in cases]
-        told = [answer for answer, case in wrong if answer is not None]
-        if told and all(c.kind.form.same(a, c.answer) for a, c in wrong if a is not None):
-            yield entry.name
+def _hidden(entry: Misconception, cases: Sequence[Task]) -> bool:
+    """Whether a mistake could show with such parameters, and shows on none of the cases."""
+    could = False
+    for case in cases:
+        wrong = entry.answer(case)
+        if wrong is not None:
+            could = True
+            if not case.kind.form.same(wrong, case.answer):
+                return False
+    return could
 
 
 @dataclass(frozen=True)
