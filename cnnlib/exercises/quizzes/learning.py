@@ -200,16 +200,16 @@ one_number = sentences(
 
 def _row(dice: Dice) -> dict[str, Any]:
     return {
-        "signal": tuple(dice.roll(-2, 4) for _ in range(4)),
+        "signal": tuple(dice.roll(-2, 4) for _ in range(3)),
         "kernel": tuple(dice.pick((-2, -1, 1, 2, 3)) for _ in range(2)),
-        "gradient": tuple(dice.roll(-1, 2) for _ in range(3)),
+        "gradient": tuple(dice.pick((-2, -1, 1, 2, 3)) for _ in range(2)),
         "stride": 1,
     }
 
 
 _BACK = (
     "The row {signal:list} met the kernel {kernel:list} at stride 1. The loss has the gradient "
-    "{gradient:list} with respect to the three outputs. What is it with respect to the "
+    "{gradient:list} with respect to the two outputs. What is it with respect to the "
 )
 
 by_kernel = Ask("kernel_gradient", _BACK + "kernel?", roll=_row, choose=True)
