@@ -168,7 +168,7 @@ def _cam_text(task: Task) -> str:
         return "\n".join("  ".join(number_text(v).rjust(2) for v in array[0, :, k]) for k in range(2))
 
     return (
-        "Two feature maps of a row of three places:\n\n```text\n"
+        "Two feature maps of a row of three places, a line each:\n\n```text\n"
         f"{rows(task.given['maps'])}\n```\n\nThe slopes of the score at these places:\n\n```text\n"
         f"{rows(task.given['slopes'])}\n```\n\nWhich map does Grad-CAM make of them?"
     )
@@ -254,7 +254,7 @@ transfer = sentences(
         ("One of them keeps eyes and nose where they are.", "the content term"),
         ("One of them does not mind if everything is moved about.", "the style term"),
         ("One of them needs no network.", "the term for smoothness"),
-        ("One of them is 0 at first, if the climb begins at the photograph.", "the content term"),
+        ("One of them is 0 at first, if one begins at the photograph itself.", "the content term"),
         ("One of them brings the grain and the colours of a brick wall.", "the style term"),
         ("One of them keeps down what looks like snow.", "the term for smoothness"),
         ("One of them trains the weights of the network.", "none of them"),

@@ -339,7 +339,7 @@ bridges = sentences(
         ("The step that enlarges learns nothing.", "SegNet"),
         ("It enlarges by stamps that touch without overlapping.", "U-Net"),
         ("It gives every pixel a class, so it has to come up again.", "both of them"),
-        ("Convolutions behind the step that enlarges fill in what is missing.", "both of them"),
+        ("Convolutions stand behind the step that enlarges.", "both of them"),
         ("It hands nothing over: all has to pass through the narrow middle.", "neither of them"),
         ("It repeats each value over its window, to enlarge.", "neither of them"),
     ),
