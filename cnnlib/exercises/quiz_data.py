@@ -138,6 +138,8 @@ __all__ = ["KINDS", "Ask", "Case", "Quiz", "among", "check", "misconceptions", "
 DRAWS = 16
 #: A text that is a function of the task cannot be shortened: fewer draws keep a page light.
 DRAWS_OF_A_FUNCTION = 10
+#: So many draws in a row that bring nothing new: there is nothing else to ask.
+ENOUGH = 20
 #: A choice has the right answer and at most so many wrong ones.
 WRONG = 3
 #: A mistake, and what it gives for a task.
@@ -188,11 +190,13 @@ class Ask:
             self.kind, self.kind, 0, self.given, bounds=self.bounds, accept=self.accept, slips=self.slips
         )
         found: dict[str, Task] = {}
-        for attempt in range(4 * wanted):
+        attempt = known_already = 0
+        while len(found) < wanted and known_already < ENOUGH:
             task = draw(self.kind, f"{seed}/{attempt}", part.suits, roll=self.roll, **part.fixed({}))
-            found.setdefault(f"{self.asked(task)} {task.answer if self.says else ''}", task)
-            if len(found) == wanted:
-                break
+            asked = f"{self.asked(task)} {task.answer if self.says else ''}"
+            known_already = known_already + 1 if asked in found else 0
+            found.setdefault(asked, task)
+            attempt += 1
         return list(found.values())
 
     @property

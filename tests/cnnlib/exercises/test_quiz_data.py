@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnlib.exercises import Task, TaskError, check, misconceptions, quizzes
-from cnnlib.exercises.answers import Array, Sentence, brief
+from cnnlib.exercises.answers import Array, brief
 from cnnlib.exercises.quiz_data import DRAWS, Ask, Case, Quiz, sentences
 from cnnlib.exercises.quiz_page import QuizPage, judged, label
 from cnnlib.exercises.tasks import KINDS
@@ -21,7 +21,6 @@ QUESTIONS = [
     for name, page in PAGES.items()
     for number in range(len(page.quiz.questions))
 ]
-every_question = pytest.mark.parametrize(("page", "number"), QUESTIONS)
 #: Bytes of a question's data.
 LARGEST = 6_000
 #: A reader has so many different situations or sets of numbers, at least.
@@ -35,8 +34,7 @@ def written(value: Any) -> str:
     return repr(value.tolist() if isinstance(value, np.ndarray) else value)
 
 
-@every_question
-def test_right_is_right_and_every_slip_is_known(page: QuizPage, number: int) -> None:
+def _right_is_right_and_every_slip_is_known(page: QuizPage, number: int) -> None:
     ask, tasks = page.quiz.questions[number], page.drawn[number]
     assert FEWEST <= len(tasks) <= DRAWS
     for draw, task in enumerate(tasks):
@@ -51,8 +49,7 @@ def test_right_is_right_and_every_slip_is_known(page: QuizPage, number: int) -> 
             assert len({label(option) for option in options}) == len(options) >= 3
 
 
-@every_question
-def test_the_text_is_short_filled_in_and_silent_about_the_answer(page: QuizPage, number: int) -> None:
+def _text_is_short_filled_in_and_silent_about_the_answer(page: QuizPage, number: int) -> None:
     ask, tasks = page.quiz.questions[number], page.drawn[number]
     told = 0
     for task in tasks:
@@ -67,11 +64,8 @@ def test_the_text_is_short_filled_in_and_silent_about_the_answer(page: QuizPage,
     assert told <= len(tasks) / 2, "the answer stands in the question"
 
 
-@every_question
-def test_right_sentences_are_not_known_by_their_length(page: QuizPage, number: int) -> None:
-    ask, tasks = page.quiz.questions[number], page.drawn[number]
-    if not isinstance(KINDS[ask.kind].form, Sentence):
-        return
+def _right_sentences_are_not_known_by_their_length(page: QuizPage, number: int) -> None:
+    tasks = page.drawn[number]
     longest = 0
     for draw, task in enumerate(tasks):
         options = page.options(number, draw) or []
@@ -85,10 +79,19 @@ def test_right_sentences_are_not_known_by_their_length(page: QuizPage, number: i
     assert longest <= 2 * len(tasks) / 3, f"right is the longest in {longest} of {len(tasks)} draws"
 
 
-@every_question
-def test_a_page_gets_little(page: QuizPage, number: int) -> None:
-    size = len(script_data(page._question(number)).encode())
-    assert size <= LARGEST
+@pytest.mark.parametrize(("page", "number"), QUESTIONS)
+def test_a_question_is_fair_and_short(page: QuizPage, number: int) -> None:
+    _right_is_right_and_every_slip_is_known(page, number)
+    _text_is_short_filled_in_and_silent_about_the_answer(page, number)
+    if page.quiz.questions[number].says:
+        _right_sentences_are_not_known_by_their_length(page, number)
+
+
+@pytest.mark.slow
+def test_a_page_gets_little() -> None:
+    for page in PAGES.values():
+        for number in range(len(page.quiz.questions)):
+            assert len(script_data(page._question(number)).encode()) <= LARGEST, (page.quiz.name, number)
 
 
 def test_draws_are_the_same_each_time_and_differ_from_one_another() -> None:
