@@ -51,14 +51,14 @@ def _unpooled(picture: Sequence[Sequence[int]], way: str) -> NDArray:
     return enlarge(pooled, 2)[0, ..., 0]
 
 
-def _roll_picture(dice: Dice) -> dict[str, Any]:
-    """Three windows of 2×2 side by side, in each of which one value is the largest."""
-    windows = []
-    for _ in range(3):
+def _roll_picture(dice: Dice, windows: int = 3) -> dict[str, Any]:
+    """Some windows of 2×2 side by side, in each of which one value is the largest."""
+    drawn = []
+    for _ in range(windows):
         window = [dice.roll(0, 4) for _ in range(4)]
         window[dice.roll(0, 3)] = dice.roll(5, 9)
-        windows.append(np.reshape(window, (2, 2)))
-    return {"picture": tuple(map(tuple, np.hstack(windows).tolist())), "way": dice.pick(WAYS)}
+        drawn.append(np.reshape(window, (2, 2)))
+    return {"picture": tuple(map(tuple, np.hstack(drawn).tolist())), "way": dice.pick(WAYS)}
 
 
 add_kind(

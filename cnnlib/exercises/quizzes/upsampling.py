@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from cnnlib.exercises.dice import Dice
 from cnnlib.exercises.kinds.upsampling import WAYS
 from cnnlib.exercises.quiz_data import Ask, Case, Quiz, among, sentences
@@ -57,21 +55,10 @@ why_down = sentences(
 )
 
 
-def _windows(dice: Dice) -> dict[str, Any]:
-    """Two windows of 2×2, one winner in each, in other places than the first."""
-    windows = []
-    for _ in range(2):
-        window = [dice.roll(0, 3) for _ in range(4)]
-        window[dice.roll(1, 3)] = dice.roll(4, 9)
-        windows.append(np.reshape(window, (2, 2)))
-    way = dice.pick(("bed of nails", "nearest neighbour", "max unpooling", "max unpooling"))
-    return {"picture": tuple(map(tuple, np.hstack(windows).tolist())), "way": way}
-
-
 back = Ask(
     "unpooled",
     "This map is max-pooled by 2×2 and then enlarged again ({way}):\n{picture:rows}\nWhat comes out?",
-    roll=_windows,
+    given={"windows": 2},
     choose=True,
 )
 
