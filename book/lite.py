@@ -69,7 +69,7 @@ LEFT_OUT = re.compile(
     r"|roughjs|dayjs|dompurify|es-toolkit|stylis|uuid|ts-dedent|@upsetjs/.*|@braintree/.*|@iconify/.*|internmap"
     r"|delaunator|robust-predicates|vega.*|topojson-client|clone|fast-deep-equal|fast-json-stable-stringify"
     r"|fast-json-patch|json-stringify-pretty-compact|@xterm/.*"
-    r"|(@codemirror/lang-|@lezer/)(cpp|go|java|php|rust|sass|sql|wast|xml|yaml))/.*"
+    r"|(@codemirror/lang-|@lezer/)(cpp|go|java|php|rust|sass|sql|xml|yaml))/.*"
     r"|@codemirror/legacy-modes/mode/(?!(diff|shell|stex)\.).*"
 )
 #: Files that browsers do not ask for, or of which they take another form.
@@ -417,8 +417,11 @@ def entry_of(wheel: Path) -> dict[str, Any]:
         lines = archive.read(metadata).decode("utf-8").split("\n\n", 1)[0].splitlines()
     fields = dict(line.split(": ", 1) for line in lines if re.match(r"(Name|Version): ", line))
     name = str(canonicalize_name(fields["Name"]))
+    required = [line.split(": ", 1)[1] for line in lines if line.startswith("Requires-Dist: ")]
     tops = {
-        part.removesuffix(".py") for part in (path.split("/")[0] for path in names) if "." not in part[1:-3]
+        path.split("/")[0].removesuffix(".py")
+        for path in names
+        if not re.match(r"[^/]*\.(dist-info|data)/", path)
     }
     return {
         "name": name,
@@ -428,19 +431,21 @@ def entry_of(wheel: Path) -> dict[str, Any]:
         "install_dir": "site",
         "package_type": "package",
         "imports": sorted(tops),
-        "depends": sorted(_needs(lines)),
+        "depends": sorted(needs(required)),
         "unvendored_tests": False,
     }
 
 
-def _needs(metadata: Iterable[str]) -> Iterator[str]:
-    """The packages that one needs in a browser, by its metadata."""
+def needs(required: Iterable[str]) -> Iterator[str]:
+    """The packages that one needs in a browser, of those that its metadata name.
+
+    >>> list(needs(["Jedi>=0.18", "psutil>=7; sys_platform != 'emscripten'", "ipykernel; extra == 'doc'"]))
+    ['jedi']
+    """
     here = {"sys_platform": "emscripten", "platform_system": "Emscripten", "python_version": python_version()}
-    for line in metadata:
-        if line.startswith("Requires-Dist: "):
-            needed = Requirement(line.removeprefix("Requires-Dist: "))
-            if needed.marker is None or needed.marker.evaluate(here | {"extra": ""}):
-                yield str(canonicalize_name(needed.name))
+    for needed in map(Requirement, required):
+        if needed.marker is None or needed.marker.evaluate(here | {"extra": ""}):
+            yield str(canonicalize_name(needed.name))
 
 
 def _record_hash(data: bytes) -> str:
