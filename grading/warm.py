@@ -11,6 +11,7 @@ TensorFlow survives a fork only as long as none of its operations has run, so th
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -174,7 +175,8 @@ def _kernel(arguments: list[str]) -> Any:
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
-    app.initialize(["-f", f"{sandbox.RUN}/me/kernel.json", *arguments])
+    # A history on disk, with a thread of its own, is for people who come back.
+    app.initialize(["-f", f"{sandbox.RUN}/me/kernel.json", "--HistoryManager.enabled=False", *arguments])
     return app
 
 
@@ -211,6 +213,12 @@ def warm(modules: list[str]) -> None:
         "ipykernel.kernelapp",
         "ipykernel.ipkernel",
         "ipykernel.debugger",
+        "IPython.core.completerlib",
+        "IPython.core.logger",
+        "IPython.core.oinspect",
+        "IPython.extensions.storemagic",
+        "sqlite3",
+        "tornado.platform.asyncio",
         "IPython.core.ultratb",
         "pyseccomp",
         *modules,
@@ -223,6 +231,9 @@ def warm(modules: list[str]) -> None:
         raise ValueError("once, so that the first real traceback is quick")
     except ValueError as error:
         VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
+    # What is here already is no garbage: a kernel that looked for some would copy the memory that it looks at.
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> None:
