@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -299,16 +300,40 @@ def record(
     """
     file = _journal(course, result.assignment, result.student)
     entry = {"mark": mark, "question": question, "result": result.to_json()}
-    state.write(file, json.dumps(entry).encode())
-    return _complete(course, book, file)
+    state.write(file, _sealed(json.dumps(entry).encode()))
+    return _complete(course, book, file, entry)
+
+
+def _sealed(content: bytes) -> bytes:
+    """Content with a seal before it that nothing else has, for disks that lose what they promised to keep."""
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def _entry(file: Path) -> dict[str, Any] | None:
+    """What a journal says; None where it is torn, or is none."""
+    seal, _, content = file.read_bytes().partition(b"\n")
+    if hashlib.sha256(content).hexdigest().encode() != seal:
+        return None
+    entry: dict[str, Any] = json.loads(content)
+    return entry
 
 
 def heal(course: Course, book: Gradebook) -> list[str]:
-    """Complete what a run that was killed had begun to write down; return whose results these were."""
-    healed = []
-    for file in sorted((course.folder / ".state" / "results").glob("*/*.json")):
-        _complete(course, book, file)
-        healed.append(file.stem)
+    """Complete what a run that was killed had begun to write down; return whose results these were.
+
+    Where nothing can be made of what it left, the submission is graded anew.
+    """
+    healed, results = [], course.folder / ".state" / "results"
+    for file in sorted(results.glob("*/*.json")):
+        entry = _entry(file)
+        if entry is not None:
+            _complete(course, book, file, entry)
+            healed.append(file.stem)
+        else:
+            state.forget(course.stamp(file.parent.name, file.stem))
+            file.unlink()
+    for file in results.glob("*/*.json.new"):
+        file.unlink()  # not even begun: what was to be replaced still counts
     return healed
 
 
@@ -321,9 +346,8 @@ def earlier(course: Course, assignment: str, student: str) -> Path:
     return course.folder / "earlier" / student / assignment
 
 
-def _complete(course: Course, book: Gradebook, file: Path) -> Recorded:
+def _complete(course: Course, book: Gradebook, file: Path, entry: dict[str, Any]) -> Recorded:
     """Do what a journal says. Each step can be done again, and the journal goes last."""
-    entry = json.loads(file.read_bytes())
     result, question = Result.from_json(entry["result"]), entry["question"]
     assignment, student = result.assignment, result.student
     folder, aside = course.autograded / student / assignment, earlier(course, assignment, student)

@@ -49,10 +49,10 @@ def fresh(stamp: Path, mark: str) -> dict[str, Any] | None:
 def read(stamp: Path) -> dict[str, Any]:
     """What was noted last; nothing where there is no note, or half of one."""
     try:
-        noted: dict[str, Any] = json.loads(stamp.read_text(encoding="utf-8"))
+        noted = json.loads(stamp.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return noted
+    return noted if isinstance(noted, dict) else {}
 
 
 def note(stamp: Path, mark: str, **more: Any) -> None:
