@@ -184,7 +184,9 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
             if live is None or (wanted and not practice):
                 (html / WITHOUT).touch()
             lighten(html / "_images")
-            export_all(notebooks, work / "stage", cache, html / FOLDER)
+            for path in (html / "_static").rglob("*.map"):  # of the theme's scripts, for its makers
+                path.unlink()
+            export_all(notebooks, work / "stage", cache, html / FOLDER, html / "_images")
             if practice:
                 lite.fill(html / lite.LITE, root / "exercises")
             if chapter and chapter.stem != "index":

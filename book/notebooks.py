@@ -6,6 +6,8 @@ with a title, a hint a fold, a reference its text. Claims and labels go.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -62,8 +64,11 @@ def names(chapters: Iterable[Path], bibliography: Path) -> Names:
     return Names(sections, parse_file(str(bibliography), bib_format="bibtex").entries)
 
 
-def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> None:
-    """Write the executed notebook of ``chapter``, in plain Markdown, to ``target``."""
+def export(chapter: Path, cache_folder: Path, target: Path, known: Names, pictures: Path) -> None:
+    """Write the executed notebook of ``chapter``, in plain Markdown, to ``target``.
+
+    Figures are taken from the folder ``pictures`` of the site, where they are lighter.
+    """
     import nbformat
     from jupyter_cache import get_cache
 
@@ -82,6 +87,8 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> Non
         options = cell.metadata
         hidden = {"hide-input", "remove-input"} & set(options.get("tags", ()))
         cell.metadata = nbformat.NotebookNode({"jupyter": {"source_hidden": True}} if hidden else {})
+        for output in cell.get("outputs", ()):
+            _take_lighter(output.get("data", {}), pictures)
         cells.append(cell)
         if caption := options.get("mystnb", {}).get("figure", {}).get("caption"):
             cells.append(nbformat.v4.new_markdown_cell(f"*{_inline(caption.strip(), known)}*"))
@@ -92,6 +99,14 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names) -> Non
     }
     finished = nbformat.v4.new_notebook(cells=cells, metadata=kept)
     nbformat.write(finished, target)
+
+
+def _take_lighter(data: dict[str, str], pictures: Path) -> None:
+    """Put the site's form of a figure in its place; MyST-NB names it by the hash of the one in the cache."""
+    if figure := data.get("image/svg+xml"):
+        name = hashlib.sha256(os.linesep.join(figure.splitlines()).encode()).hexdigest()
+        if (file := pictures / f"{name}.svg").is_file():
+            data["image/svg+xml"] = file.read_text(encoding="utf-8")
 
 
 def to_markdown(text: str, known: Names) -> str:
@@ -181,9 +196,11 @@ def _inline(text: str, known: Names) -> str:
     return re.sub(r"(!\[[^\]]*\]\([^)]*\))\{[^}]*\}", r"\1", _ROLE.sub(said, text))
 
 
-def export_all(notebooks: Iterable[Path], folder: Path, cache_folder: Path, target: Path) -> None:
+def export_all(
+    notebooks: Iterable[Path], folder: Path, cache_folder: Path, target: Path, pictures: Path
+) -> None:
     """Export ``notebooks``, staged in ``folder`` with the bibliography, into the folder ``target``."""
     target.mkdir(parents=True, exist_ok=True)
     known = names(folder.glob("*.md"), folder / "references.bib")
     for notebook in notebooks:
-        export(notebook, cache_folder, target / f"{notebook.stem}.ipynb", known)
+        export(notebook, cache_folder, target / f"{notebook.stem}.ipynb", known, pictures)

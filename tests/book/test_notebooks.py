@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import nbformat
 import pytest
 
 from book.build import ROOT
-from book.notebooks import FOLDER, Names, names, to_markdown
+from book.notebooks import FOLDER, Names, _take_lighter, names, to_markdown
 
 CASES = {
     "admonition": (
@@ -52,6 +54,27 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Names:
 @pytest.mark.parametrize(("myst", "markdown"), CASES.values(), ids=CASES)
 def test_myst_becomes_markdown(myst: str, markdown: str, known: Names) -> None:
     assert to_markdown(myst, known) == markdown
+
+
+def test_a_figure_is_the_sites_lighter_one(tmp_path: Path) -> None:
+    drawn = "<svg>\r\n<path/></svg>"
+    name = hashlib.sha256(os.linesep.join(drawn.splitlines()).encode()).hexdigest()
+    (tmp_path / f"{name}.svg").write_text("<svg/>")
+    light, other, words = {"image/svg+xml": drawn}, {"image/svg+xml": "<svg></svg>"}, {"text/plain": "1"}
+    for data in (light, other, words):
+        _take_lighter(data, tmp_path)
+    assert (light, other) == ({"image/svg+xml": "<svg/>"}, {"image/svg+xml": "<svg></svg>"})
+    assert words == {"text/plain": "1"}
+
+
+@pytest.mark.site
+def test_the_notebooks_figures_are_those_of_the_pages(site: Path) -> None:
+    pages = {path.read_text(encoding="utf-8") for path in (site / "_images").glob("*.svg")}
+    for path in (site / FOLDER).glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", ()):
+                figure = output.get("data", {}).get("image/svg+xml")
+                assert figure is None or figure in pages, path.name
 
 
 @pytest.mark.site
