@@ -1,12 +1,16 @@
 // A quiz: answers are judged as cnnlib.exercises.checks.check does.
+// A sentence that ends with what to ask oneself.
+const asked = (question, text, answer) => {
+  const [ask, chapter] = question.say[0];
+  return { text: fill(text, { answer, question: ask }), chapter: data.chapters[chapter] };
+};
 // The judgement of an answer (a text, or the place of an option): its state, what to say, the chapter, the slip.
 const judge = (question, draw, answer) => {
   const [, wrong, right] = question.draws[draw];
-  const told = (state, at, values, slip) => {
-    const [text, chapter] = question.say[at];
-    return { state, text: fill(text, values), chapter: data.chapters[chapter], slip };
+  const slipped = ([at, , ...gaps], shown) => {
+    const [text, chapter] = question.say[at + 1];
+    return { state: "slip", text: fill(text, { ...gaps, answer: shown }), chapter: data.chapters[chapter], slip: question.slips[at] };
   };
-  const slipped = ([at, , ...gaps], shown) => told("slip", at + 2, { ...gaps, answer: shown }, question.slips[at]);
   if (question.form === "choice") {
     if (answer < 0) return { state: "empty", text: words.empty };
     return wrong[answer][0] < 0 ? { state: "right", text: data.told.right } : slipped(wrong[answer]);
@@ -20,7 +24,8 @@ const judge = (question, draw, answer) => {
       return { state: "right", text: data.told[pointed ? "right-whole" : "right"] };
     }
     const found = wrong.find(([, other]) => same(value, other));
-    return found ? slipped(found, show(value)) : told("wrong", 0, { answer: show(value) });
+    const unknown = data.told[question.form === "array" ? "unknown-array" : "unknown"];
+    return found ? slipped(found, show(value)) : { state: "wrong", ...asked(question, unknown, show(value)) };
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
     return { state: "form", text: problem.message };
@@ -95,7 +100,7 @@ data.questions.forEach((question, q) => {
     const [, offered, right] = question.draws[draw], found = options && offered.find(([slip]) => slip < 0)[1];
     const answer = options ? Object.assign(document.createElement("p"), { innerHTML: found }).textContent : FORMS[question.form].show(right);
     over = true;
-    say({ state: "shown", text: fill(question.say[1][0], { answer }), chapter: data.chapters[question.say[1][1]] });
+    say({ state: "shown", ...asked(question, words.shown, answer) });
     show.hidden = true;
     (typing || options.querySelector("input")).focus();
   };

@@ -8,6 +8,7 @@ gives, and what is said to it. The script reads what is typed, compares it by th
 from __future__ import annotations
 
 import functools
+import hashlib
 import html
 import re
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from cnnlib.exercises.sheet import rows_text
 from cnnlib.exercises.tasks import KINDS, Task
 from cnnlib.exercises.wording import CHAPTERS, QUIZ, SAY, say, site
 from cnnlib.explorers.base import button, region
-from cnnlib.explorers.page import Piece
+from cnnlib.explorers.page import Piece, joined, script_data, source
 
 #: So many signs may be typed.
 LONGEST = 60
@@ -228,10 +229,6 @@ class QuizPage(Piece):
 
     def __init__(self, quiz: Quiz, chapter: str) -> None:
         self.quiz, self.chapter, self.name = quiz, chapter, f"quiz-{quiz.name}"
-        typing = [ask for number, ask in enumerate(quiz.questions) if not self.chosen(number)]
-        forms = {_form_of(ask)["form"] for ask in typing}
-        self.parts = (f"{_HERE}/quiz_kept", *([f"{_HERE}/quiz_typed"] * bool(forms)))
-        self.parts += tuple(f"{_HERE}/quiz_{form}" for form in sorted(forms))
 
     @functools.cached_property
     def drawn(self) -> list[list[Task]]:
@@ -280,18 +277,25 @@ class QuizPage(Piece):
             section = f"#{self.quiz.anchor}" if label == self.chapter else ""
             said = say("chapter", number=number, title=title, where="")
             chapters.append([said, f"{page}.html{section}"])
-        forms = {
-            name: SAY[name]
-            for name in ("right", "right-whole", *_FORMS)
-            if name in _needed([one["form"] for one in questions])
-        }
         return {
             "quiz": self.quiz.name,
             "site": f"{address}/" if address else "",
-            "told": forms,
             "chapters": chapters,
             "questions": questions,
         }
+
+    def _repr_html_(self) -> str:
+        """The script and the styles are the same in all quizzes: the site keeps those of a page's first."""
+        content = self._content()
+        identity = self._identity(content)
+        data = script_data({"id": identity, **self._state()})
+        name, script, style = _once()
+        return (
+            f'<div class="cx" id="{identity}" role="group" aria-label="{html.escape(self._label())}">\n'
+            f"<style>{style}</style>{content}\n"
+            f"<script>(window.cnnQuiz??={{}}).{name}??={script}</script>\n"
+            f"<script>cnnQuiz.{name}({data})</script>\n</div>"
+        )
 
     def _question(self, number: int) -> dict[str, Any]:
         ask, tasks = self.quiz.questions[number], self.drawn[number]
@@ -305,12 +309,7 @@ class QuizPage(Piece):
                 at, filled = slips.place(one) if one else (-1, [])
                 told.append([at, shown, *filled])
             draws.append([gap, told] if self.chosen(number) else [gap, told, _number(task.answer)])
-        unknown = SAY["unknown-array" if isinstance(kind.form, Array) else "unknown"]
-        messages = [
-            (unknown.replace("{question}", kind.question), kind.chapter),
-            (QUIZ["shown"].replace("{question}", kind.question), kind.chapter),
-            *slips.messages,
-        ]
+        messages = [(kind.question, kind.chapter), *slips.messages]
         return {
             **({"form": "choice"} if self.chosen(number) else _form_of(ask)),
             "text": pieces,
@@ -392,18 +391,30 @@ def radio(name: str | None, number: int, text: str) -> str:
     return f'<label><input type="radio" name="{name}-{number}"> <span>{text}</span></label>'
 
 
-#: What each form may say of what is typed, by keys of :data:`~cnnlib.exercises.wording.SAY`.
-_FORMS = ("huge", "number-for-shape", "length", "batch", "fraction-in-shape", "axes", "ragged")
+@functools.cache
+def _once() -> tuple[str, str, str]:
+    """What is the same in all quizzes: a name, the script as a function of a quiz's data, the styles."""
+    files = ("page", *(f"{_HERE}/quiz_{name}" for name in ("kept", *_TYPED, "page")))
+    style = "".join(source(f"{name}.css") for name in files)
+    words = {key: text for key, text in QUIZ.items() if not key.startswith(("label_", "legend", "fold"))}
+    same = script_data({"words": words, "told": {name: SAY[name] for name in _TOLD}})
+    script = f"given=>{{const data={{...{same},...given}};\n{joined(files)}}}"
+    return f"q{hashlib.sha256((script + style).encode()).hexdigest()[:6]}", script, style
 
 
-def _needed(forms: Sequence[str]) -> set[str]:
-    needed = {"right"}
-    if set(forms) - {"choice"}:
-        needed |= {"huge"}
-    if "number" in forms:
-        needed |= {"right-whole"}
-    if "shape" in forms:
-        needed |= {"number-for-shape", "length", "batch", "fraction-in-shape"}
-    if "array" in forms:
-        needed |= {"axes", "ragged"}
-    return needed
+#: The scripts that read what is typed.
+_TYPED = ("typed", "number", "shape", "array")
+#: What a script may say of it, by keys of :data:`~cnnlib.exercises.wording.SAY`.
+_TOLD = (
+    "right",
+    "right-whole",
+    "unknown",
+    "unknown-array",
+    "huge",
+    "number-for-shape",
+    "length",
+    "batch",
+    "fraction-in-shape",
+    "axes",
+    "ragged",
+)

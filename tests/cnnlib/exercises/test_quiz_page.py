@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +18,10 @@ from cnnlib.exercises.answers import Array, FormError, Number, Shape
 from cnnlib.exercises.quiz_page import QuizPage, judged, marked, template, typed
 from cnnlib.exercises.tasks import KINDS
 from cnnlib.exercises.wording import CHAPTERS, QUIZ, REVIEW, chapter_reference
-from cnnlib.explorers.page import joined
 
-#: Bytes of a script, and of a quiz beside its questions' data.
-SCRIPT, FRAME = 6_000, 9_000
+#: Bytes of what is the same in all quizzes, which a page of the site has once; of a quiz and of a question
+#: beside their data.
+ONCE, FRAME, QUESTION = 10_500, 800, 1_700
 #: What a reader may type anywhere.
 ANYTHING = (
     "", "  ", "abc", "1e3", "12 345", "1,234", "1,2", "0,125", "5.0", "7/2", "8/2", "1/0", "--3", "(3)", "−4",
@@ -114,14 +115,19 @@ def test_a_template_gives_back_its_texts(texts: list[str]) -> None:
 
 
 def test_a_quiz_is_light_and_asks_for_nothing() -> None:
+    shared = set()
     for page in ALL:
         text = page._repr_html_()
-        assert len(joined((*page.common, *page.parts, page.script)).encode()) <= SCRIPT
-        data = sum(len(json.dumps(page._question(n)).encode()) for n in range(len(page.quiz.questions)))
-        assert len(text.encode()) <= FRAME + 1.5 * data
+        style, script, own = re.findall(r"<style>.*?</style>|<script>.*?</script>", text, re.DOTALL)
+        shared.add(style + script)
+        assert len((style + script).encode()) <= ONCE
+        questions = len(page.quiz.questions)
+        rest = text.replace(style, "").replace(script, "").replace(own, "")
+        assert len(rest.encode()) <= FRAME + questions * QUESTION
+        assert len(own.encode()) <= FRAME + questions * 6_000
         assert "http" not in text
-        assert text.count("</script>") == 1
         assert page._repr_png_() is None
+    assert len(shared) == 1
 
 
 def test_text_shows_a_quiz_without_its_answers() -> None:
