@@ -325,14 +325,24 @@ silent = sentences(
 )
 
 QUIZZES = (
-    Quiz("network-in-network", "Network in Network: a dense layer at every place", head, ending),
-    Quiz("googlenet", "GoogLeNet: every kernel size at once", by_way, stacked),
-    Quiz("resnet", "ResNet: depth that does not hurt", chain, deeper),
-    Quiz("space-and-channels-apart", "MobileNet: space and channels apart", thinner),
-    Quiz("groups-that-talk", "ShuffleNet: groups that talk", apart, talk),
-    Quiz("segnet-and-u-net", "SegNet and U-Net: an answer for every pixel", overlap, across),
+    Quiz(
+        "network-in-network-a-dense-layer-at-every-place",
+        "Network in Network: a dense layer at every place",
+        head,
+        ending,
+    ),
+    Quiz("googlenet-every-kernel-size-at-once", "GoogLeNet: every kernel size at once", by_way, stacked),
+    Quiz("resnet-depth-that-does-not-hurt", "ResNet: depth that does not hurt", chain, deeper),
+    Quiz("mobilenet-space-and-channels-apart", "MobileNet: space and channels apart", thinner),
+    Quiz("shufflenet-groups-that-talk", "ShuffleNet: groups that talk", apart, talk),
+    Quiz(
+        "segnet-and-u-net-an-answer-for-every-pixel",
+        "SegNet and U-Net: an answer for every pixel",
+        overlap,
+        across,
+    ),
     Quiz("all-of-them-at-once", "All of them at once", history),
-    Quiz("a-real-network", "A real network, in NumPy", prepared, found),
-    Quiz("folding-batch-normalisation", "Folding batch normalisation away", weight, bias),
+    Quiz("a-real-network-in-numpy", "A real network, in NumPy", prepared, found),
+    Quiz("folding-batch-normalisation-away", "Folding batch normalisation away", weight, bias),
     Quiz("what-goes-wrong-with-real-weights", "What goes wrong", silent),
 )

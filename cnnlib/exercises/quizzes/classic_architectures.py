@@ -410,7 +410,12 @@ QUIZZES = (
     Quiz("alexnet", "AlexNet", towers, needed),
     Quiz("zfnet", "ZFNet", stripes, denser),
     Quiz("vgg", "VGG", one_for_many, in_block),
-    Quiz("where-memory-goes", "Where memory goes, and where parameters go", kept, why_kept),
+    Quiz(
+        "where-memory-goes-and-where-parameters-go",
+        "Where memory goes, and where parameters go",
+        kept,
+        why_kept,
+    ),
     Quiz("what-each-choice-bought", "What each choice bought", bought),
     Quiz("what-goes-wrong-in-comparing", "What goes wrong", larger, slip),
 )

@@ -514,9 +514,16 @@ failed = sentences(
 
 QUIZZES = (
     Quiz("blocks-then-a-judge", "Blocks, then a judge", halves, judge),
-    Quiz("without-a-bend", "Without a bend, depth is worth nothing", one_kernel, collapse),
+    Quiz(
+        "without-a-bend-depth-is-worth-nothing",
+        "Without a bend, depth is worth nothing",
+        one_kernel,
+        collapse,
+    ),
     Quiz("which-bend", "Which bend?", bound, bend),
-    Quiz("how-wrong", "How wrong? From scores to one number", at_a_score, one_number),
+    Quiz(
+        "how-wrong-from-scores-to-one-number", "How wrong? From scores to one number", at_a_score, one_number
+    ),
     Quiz("going-back", "Going back", by_kernel, by_inputs),
     Quiz("keeping-numbers-in-range", "Keeping numbers in range", normalised, range_),
     Quiz("dropout", "Dropout", drop),

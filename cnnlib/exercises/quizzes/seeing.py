@@ -305,13 +305,18 @@ wrong = sentences(
 )
 
 QUIZZES = (
-    Quiz("the-first-layer", "The first layer: filters in colour", first),
-    Quiz("from-low-to-high", "From low to high: one photograph on its way", levels),
+    Quiz("the-first-layer-filters-in-colour", "The first layer: filters in colour", first),
+    Quiz("from-low-to-high-one-photograph-on-its-way", "From low to high: one photograph on its way", levels),
     Quiz("what-does-a-channel-like-best", "What does a channel like best?", tied, likes),
     Quiz("climbing-the-gradient", "Climbing the gradient", climb),
-    Quiz("why-this-answer", "Why this answer? Gradients, three ways", way, cam),
+    Quiz("why-this-answer-gradients-three-ways", "Why this answer? Gradients, three ways", way, cam),
     Quiz("three-tests-that-a-map-can-fail", "Three tests that a map can fail", tests),
-    Quiz("which-channels-answer-together", "Style: which channels answer together", together, gram_changes),
+    Quiz(
+        "style-which-channels-answer-together",
+        "Style: which channels answer together",
+        together,
+        gram_changes,
+    ),
     Quiz("style-transfer", "Style transfer", transfer),
     Quiz("what-goes-wrong-in-seeing", "What goes wrong", wrong),
 )

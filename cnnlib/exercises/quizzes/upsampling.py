@@ -378,14 +378,20 @@ wrong = sentences(
 
 QUIZZES = (
     Quiz("down-through-and-up", "Down, through, and up", why_down, latent),
-    Quiz("where-to-put-one-number", "Unpooling: where to put one number", back, again),
-    Quiz("stamps-that-overlap", "Transposed convolution: stamps that overlap", stamped),
-    Quiz("a-matrix-transposed", "The second view: a matrix, transposed", matrix, axes),
-    Quiz("zeros-between", "The third view: zeros between, then an ordinary convolution", framed),
+    Quiz("unpooling-where-to-put-one-number", "Unpooling: where to put one number", back, again),
+    Quiz(
+        "transposed-convolution-stamps-that-overlap", "Transposed convolution: stamps that overlap", stamped
+    ),
+    Quiz("the-second-view-a-matrix-transposed", "The second view: a matrix, transposed", matrix, axes),
+    Quiz(
+        "the-third-view-zeros-between-then-an-ordinary-convolution",
+        "The third view: zeros between, then an ordinary convolution",
+        framed,
+    ),
     Quiz("in-two-dimensions", "In two dimensions", products),
     Quiz("how-large-is-the-output", "How large is the output?", size_up, keras_size),
     Quiz("not-an-inverse", "Not an inverse", inverse),
-    Quiz("up-and-down-change-places", "Backward: up and down change places", slopes),
+    Quiz("backward-up-and-down-change-places", "Backward: up and down change places", slopes),
     Quiz("checkerboards", "Checkerboards", meet, balance),
     Quiz("the-real-thing-cleaning-digits", "The real thing: cleaning digits", bridges, learned),
     Quiz("what-goes-wrong-going-up", "What goes wrong", wrong),
