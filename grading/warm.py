@@ -231,7 +231,7 @@ def warm(modules: list[str]) -> None:
         raise ValueError("once, so that the first real traceback is quick")
     except ValueError as error:
         VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
-    # What is here already is no garbage: a kernel that looked for some would copy the memory that it looks at.
+    # What is here already is no garbage: a kernel that looked for some would copy the memory it looks at.
     gc.collect()
     gc.freeze()
 
