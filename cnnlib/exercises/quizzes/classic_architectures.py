@@ -113,7 +113,7 @@ then_and_now = sentences(
         {
             "in that of 1998 only": "Would one build it so today, with ReLU, max pooling and softmax?",
             "in today's only": "What stood in its place in 1998?",
-            "in both": "One of the two does it in another way.",
+            "in both": "Is it so in each of the two? Go through the layers of one, then of the other.",
             "in neither": "Go through the layers of one of them.",
         },
         ("Its pooling layers have weights to learn.", "in that of 1998 only"),
