@@ -11,6 +11,7 @@ Step 1 of 5: the window covers 0, 3, 1 (padding: 1 of 3). Its weighted sum is âˆ
 
 from cnnlib.explorers.filter_stack import FilterStack
 from cnnlib.explorers.microscope import ConvolutionMicroscope
+from cnnlib.explorers.network_looking import NetworkLooking
 from cnnlib.explorers.one_window import OneWindow
 from cnnlib.explorers.receptive_cone import ReceptiveCone
 from cnnlib.explorers.shift_and_pool import ShiftAndPool
@@ -20,6 +21,7 @@ __all__ = [
     "ArchitectureWorkbench",
     "ConvolutionMicroscope",
     "FilterStack",
+    "NetworkLooking",
     "OneWindow",
     "ReceptiveCone",
     "ShiftAndPool",

@@ -99,36 +99,46 @@ class Explorer(Piece):
         return buffer.getvalue()
 
 
-def region(name: str, content: str, tag: str = "div", **attributes: str) -> str:
-    """A part of an explorer that its script writes anew: ``data-r`` names it."""
-    more = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
-    return f'<{tag} class="cx-{name}" data-r="{name}"{more}>{content}</{tag}>'
+def attributes(**given: Any) -> str:
+    """Attributes of an element, each with a space before it; quotes only where they are needed.
 
-
-def button(name: str, text: str, **attributes: str) -> str:
-    """A button of the script's; ``data-c`` names it."""
-    more = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
-    return f'<button type="button" data-c="{name}"{more}>{html.escape(text)}</button>'
-
-
-def field(name: str, label: str, value: str, kind: str = "text", **attributes: Any) -> str:
-    """An input with its label; ``textarea`` is a kind, too."""
-    more = "".join(f' {key}="{html.escape(str(value))}"' for key, value in attributes.items())
-    common = f'data-c="{name}"{more}'
-    text = html.escape(value)
-    control = (
-        f'<textarea {common} spellcheck="false">{text}</textarea>'
-        if kind == "textarea"
-        else f'<input type="{kind}" {common} value="{text}">'
+    >>> attributes(data_c="row", aria_label="a row", min=0)
+    ' data-c=row aria-label="a row" min=0'
+    """
+    texts = {key.replace("_", "-"): html.escape(str(value)) for key, value in given.items()}
+    return "".join(
+        f" {key}={text}" if re.fullmatch(r"[\w.-]+", text) else f' {key}="{text}"'
+        for key, text in texts.items()
     )
-    return f'<label class="cx-{kind}"><span>{html.escape(label)}</span> {control}</label>'
+
+
+def region(name: str, content: str, tag: str = "div", **more: str) -> str:
+    """A part of an explorer that its script writes anew: ``data-r`` names it."""
+    return f"<{tag} class=cx-{name}{attributes(data_r=name, **more)}>{content}</{tag}>"
+
+
+def button(name: str, text: str, **more: str) -> str:
+    """A button of the script's; ``data-c`` names it."""
+    return f"<button type=button{attributes(data_c=name, **more)}>{html.escape(text)}</button>"
+
+
+def field(name: str, label: str, value: str, kind: str = "text", **more: Any) -> str:
+    """An input with its label; ``textarea`` is a kind, too."""
+    common = attributes(data_c=name, **more)
+    control = (
+        f"<textarea{common} spellcheck=false>{html.escape(value)}</textarea>"
+        if kind == "textarea"
+        else f"<input type={kind}{common}{attributes(value=value)}>"
+    )
+    return f"<label class=cx-{kind}><span>{html.escape(label)}</span> {control}</label>"
 
 
 def choice(name: str, label: str, options: Mapping[str, str], chosen: str) -> str:
     """A list of options, value → text, with its label."""
     items = "".join(
-        f'<option value="{value}"{" selected" * (value == chosen)}>{html.escape(text)}</option>'
+        f"<option{attributes(value=value)}{' selected' * (value == chosen)}>{html.escape(text)}</option>"
         for value, text in options.items()
     )
-    select = f'<select data-c="{name}">{items}</select>'
-    return f"<label><span>{html.escape(label)}</span> {select}</label>"
+    return (
+        f"<label><span>{html.escape(label)}</span> <select{attributes(data_c=name)}>{items}</select></label>"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 
-from cnnlib.explorers.base import button, region
+from cnnlib.explorers.base import attributes, button, region
 
 #: Numbers lie between minus this and this, so that they fit their cells.
 LARGEST = 10_000.0
@@ -46,19 +46,19 @@ FORM_WORDS = {
 
 def check(name: str, label: str, on: bool) -> str:
     """A box that is ticked or not, with its label."""
-    box = f'<input type="checkbox" data-c="{name}"{" checked" * on}>'
-    return f'<label class="cx-checkbox"><span>{html.escape(label)}</span> {box}</label>'
+    box = f"<input type=checkbox{attributes(data_c=name)}{' checked' * on}>"
+    return f"<label class=cx-checkbox><span>{html.escape(label)}</span> {box}</label>"
 
 
 def form(words: Mapping[str, str], steps: str, settings: str) -> str:
     """The controls, hidden until a script runs: those of a place, then the settings."""
-    ends = f'{button("reset", words["label_reset"])}<a data-c="link" href="#">{words["label_link"]}</a>'
+    ends = f'{button("reset", words["label_reset"])}<a data-c=link href="#">{words["label_link"]}</a>'
     more = (
         f"<details><summary>{words['label_settings']}</summary>"
-        f'<div class="cx-fields">{settings}</div></details>'
+        f"<div class=cx-fields>{settings}</div></details>"
     )
     return (
-        f'<form class="cx-controls" hidden><div class="cx-steps">{steps}{ends}</div>'
+        f"<form class=cx-controls hidden><div class=cx-steps>{steps}{ends}</div>"
         f"{more if settings else ''}</form>"
     )
 

@@ -5,9 +5,6 @@ It stands on the first page, and in chapter 4; its pixels are those that the pag
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +25,7 @@ from cnnlib.explorers.base import (
     products,
     region,
 )
+from cnnlib.explorers.pictures import png_url
 from cnnlib.sizes import shown
 
 #: The words that a reader sees, in Python and in the script; a translation replaces the values.
@@ -149,7 +147,7 @@ class OneWindow(Explorer):
         pictures = "".join(
             f"<div><div>{WORDS[word]}</div>"
             f'<svg data-p="{panel}" viewBox="0 0 {pixels.shape[1]} {pixels.shape[0]}" role="img" '
-            f'aria-label="{WORDS[word]}" class="cx-pic"><image data-i="{panel}" href="{_url(pixels)}" '
+            f'aria-label="{WORDS[word]}" class="cx-pic"><image data-i="{panel}" href="{png_url(pixels)}" '
             f'width="{pixels.shape[1]}" height="{pixels.shape[0]}"></image>'
             f'<g data-r="{frame}">{parts[frame]}</g></svg></div>'
             for word, panel, frame, pixels in (
@@ -240,20 +238,3 @@ def _title(x: int, text: str) -> str:
 
 def _cell(x: int, y: int, text: str, look: str, ink: str = "") -> str:
     return f"<rect {look} x={x} y={y} /><text {ink} x={x + 20} y={y + 26}>{text}</text>"
-
-
-def _url(pixels: NDArray[np.uint8]) -> str:
-    """Grey pixels as the address of a PNG, every row written as its difference from the row above.
-
-    The script reads the pixels from it again, so that the page holds them once.
-    """
-    height, width = pixels.shape
-    above = np.vstack([np.zeros((1, width), np.uint8), pixels[:-1]])
-    rows = np.hstack([np.full((height, 1), 2, np.uint8), pixels - above])
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + chunk(b"IEND", b"")
-    return "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()

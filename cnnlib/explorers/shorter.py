@@ -43,16 +43,95 @@ def shortened(script: str) -> str:
     >>> shortened('const say = (a, begun) => { go(begun, "b , c", `${begun} , ${a}`); };')
     'let c=(a,b)=>{go(b,"b , c",`${b} , ${a}`)};'
     """
-    signs = re.compile(r" *([{}()\[\];,=<>?:&|*%]) *| ([-+/]) (?![-+])")
+    signs = re.compile(r" *([{}()\[\];,=<>?:&|*%]) *| ([-+/]) (?![-+])| (?=[-+]=)")
     parts = []
-    for is_text, run in itertools.groupby(renamed(list(tokens(script))), lambda token: token.kind == "text"):
+    for is_text, run in itertools.groupby(
+        merged(renamed(list(tokens(script)))), lambda token: token.kind == "text"
+    ):
         code = "".join(token.text for token in run)
         if not is_text:
-            short = signs.sub(lambda found: found[1] or found[2], code)
+            short = signs.sub(lambda found: found[1] or found[2] or "", code)
+            short = re.sub(r",(?=[})\]])", "", re.sub(r"(?<=[)\]])([-+/]) (?![-+])", r"\1", short))
             code = re.sub(r"(?<![\w$])\(([\w$]+)\)=>", r"\1=>", re.sub(r"\bconst\b", "let", short))
         parts.append(code)
     joined = re.sub(r"([{(\[,;=?:&|])\n", r"\1", "".join(parts))
     return re.sub(r"\n([})\].?:&|])|;(?=})", r"\1", joined)
+
+
+def needed(script: str) -> str:
+    r"""A script without the functions, classes and numbers that nothing in it asks for.
+
+    >>> print(needed("const one = 1;\nconst f = () => one;\nconst g = () => 2;\ng();"))
+    const g = () => 2;
+    g();
+    """
+    parts = [(part, {token.text for token in part if token.kind == "name"}) for part in _statements(script)]
+    while True:
+        asked = Counter(name for _, names in parts for name in names)
+        kept = [(part, names) for part, names in parts if asked[_declared(part)] != 1]
+        if len(kept) == len(parts):
+            return "".join(token.text for part, _ in parts for token in part).strip()
+        parts = kept
+
+
+def _statements(script: str) -> list[list[_Token]]:
+    """The statements of a script that are in no bracket, each with the spaces after it."""
+    found, depth, last = [list[_Token]()], 0, ""
+    for token in tokens(script):
+        if token.kind == "space":
+            last += token.text
+        else:
+            # It ends by its sign, or a block where its line does.
+            if last.startswith(";") or last.startswith("}\n"):
+                found.append([])
+            depth -= token.text[0] in ")]}"
+            last = token.text if depth == 0 else ""
+            depth += token.text in ("(", "[", "{") or token.text.endswith("${")
+        found[-1].append(token)
+    return found
+
+
+def _declared(statement: list[_Token]) -> str:
+    """The name that a statement declares and does nothing else; "" where it may do something."""
+    texts = [token.text for token in statement if token.kind != "space"]
+    if texts[:1] == ["class"]:
+        return texts[1]
+    if texts[:1] != ["const"] or texts[2:3] != ["="]:
+        return ""
+    if texts[3] == "(":  # perhaps those about the parameters of a function
+        partners, _ = _brackets(texts)
+        ending = next(place for place, opening in partners.items() if opening == 3)
+        return texts[1] if texts[ending + 1] == "=>" else ""
+    return texts[1] if texts[4] == "=>" or re.fullmatch(r"\d+", texts[3]) else ""
+
+
+def merged(script: list[_Token]) -> list[_Token]:
+    """The same script with one ``let`` for declarations that follow one another.
+
+    >>> "".join(token.text for token in merged(list(tokens("const a = 1; let b = 2; f(); let c;"))))
+    'const a = 1,b = 2; f(); let c;'
+    """
+    result, begun, skipping = list[_Token](), [""], False  # how the statement in each bracket begins
+    for place, token in enumerate(script):
+        if skipping:  # the word that is not said again, and spaces about it
+            skipping = token.kind == "space" or token.text in ("const", "let")
+            if skipping:
+                continue
+        if token.text[0] in ")]}" and len(begun) > 1:
+            begun.pop()
+        after = next((other.text for other in script[place + 1 :] if other.kind != "space"), "")
+        if token.text == ";":
+            skipping = begun[-1] in ("const", "let") and after in ("const", "let")
+            begun[-1] = begun[-1] if skipping else ""
+        elif token.kind == "space":
+            if "\n" in token.text and result[-1].text == "}":
+                begun[-1] = ""
+        elif not begun[-1]:
+            begun[-1] = token.text
+        result.append(_Token("sign", ",") if skipping else token)
+        if token.text in ("(", "[", "{") or token.text.endswith("${"):
+            begun.append("")
+    return result
 
 
 #: After these a brace begins an object, or a pattern that takes one apart; after all others a block.

@@ -8,17 +8,31 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cnnlib import handwritten_digits
 from cnnlib.explorers import (
     ArchitectureWorkbench,
     ConvolutionMicroscope,
     FilterStack,
+    NetworkLooking,
     ReceptiveCone,
     ShiftAndPool,
 )
 from cnnlib.explorers.base import Explorer
+from cnnlib.layers import Conv2D, Dense, Flatten, MaxPooling2D
+from cnnlib.network import Input, Sequential
 from cnnlib.padding import PAD_MODES
 from cnnlib.receptive_field import Window
 from cnnlib.sizes import PADDING_MODES
+
+
+def small_network() -> Sequential:
+    """Of the layers that chapter 11 trains for the page, untrained."""
+    first, second = Conv2D(6, 5, activation="relu", name="C1"), Conv2D(9, 3, activation="relu", name="C3")
+    blocks = [first, MaxPooling2D(2, name="S2"), second, MaxPooling2D(3, name="S4")]
+    model = Sequential([Input((28, 28, 1)), *blocks, Flatten(), Dense(10, name="F5")])
+    model.initialize(seed=1)
+    return model
+
 
 #: Each as a chapter has it, and where it draws something else.
 EXAMPLES: dict[str, Explorer] = {
@@ -49,6 +63,7 @@ EXAMPLES: dict[str, Explorer] = {
         np.arange(64).reshape(4, 4, 4) % 5, np.arange(144).reshape(3, 3, 4, 4) % 7 - 3, kind="grouped"
     ),
     "workbench": ArchitectureWorkbench(),
+    "looking": NetworkLooking(small_network(), handwritten_digits()[0][::500] / 255, digit=7),
 }
 #: What is called by its name in code, in every language.
 NAMES = {
@@ -94,7 +109,10 @@ def test_the_script_changes_nothing_until_the_reader_does(show: Any) -> None:
 def test_axe_finds_nothing_and_nothing_is_cut_off(show: Any, violations: Any) -> None:
     """Of each explorer the smallest example; the tests of the site look at the chapters' own."""
     page = show(
-        *(EXAMPLES[name] for name in ("row", "transposed", "cone", "shifted row", "stack", "workbench"))
+        *(
+            EXAMPLES[name]
+            for name in ("row", "transposed", "cone", "shifted row", "stack", "workbench", "looking")
+        )
     )
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
     page.locator("[data-c=stride0]").first.fill("0")

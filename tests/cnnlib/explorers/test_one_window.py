@@ -14,7 +14,8 @@ import pytest
 from cnnlib import filters
 from cnnlib.errors import CnnError, ShapeError, SizeError
 from cnnlib.explorers import OneWindow
-from cnnlib.explorers.one_window import BRIGHT, WORDS, _url
+from cnnlib.explorers.one_window import BRIGHT, WORDS
+from cnnlib.explorers.pictures import png_url
 from cnnlib.plots.one_window import PLACE, photograph_part
 
 
@@ -56,7 +57,7 @@ def test_it_starts_where_the_figure_does() -> None:
 
 def test_the_picture_holds_the_pixels(rng: np.random.Generator) -> None:
     pixels = rng.integers(0, 256, (7, 5)).astype(np.uint8)
-    png = base64.b64decode(_url(pixels).split(",")[1])
+    png = base64.b64decode(png_url(pixels).split(",")[1])
     assert struct.unpack(">II", png[16:24]) == (5, 7)
     (length,) = struct.unpack(">I", png[33:37])
     assert png[37:41] == b"IDAT"
