@@ -24,6 +24,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
 from book.execute import executed
+from book.lighter import keep_used_icons, without_repeats
 from book.lite import address
 from book.notebooks import FOLDER
 
@@ -128,7 +129,7 @@ def tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     if isinstance(body, str):
         for old, new in _MENDS:
             body = old.sub(new, body)
-        context["body"] = body
+        context["body"] = without_repeats(body)
     if not published():  # an address without its host is none
         context["metatags"] = _OG_URL.sub("", context.get("metatags", ""))
     if 'name="description"' not in context.get("metatags", ""):
@@ -214,7 +215,7 @@ def korean(
 
 
 def copy_files(app: Sphinx, error: Exception | None) -> None:
-    """Put MathJax beside the finished pages."""
+    """Put MathJax beside the finished pages, and take out the icons that none uses."""
     if error or app.builder.format != "html":
         return
     out = Path(app.outdir)
@@ -225,6 +226,7 @@ def copy_files(app: Sphinx, error: Exception | None) -> None:
             shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
+    keep_used_icons(out)
 
 
 def map_the_site(app: Sphinx, error: Exception | None) -> None:

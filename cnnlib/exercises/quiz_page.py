@@ -291,7 +291,8 @@ class QuizPage(Piece):
         data = script_data({"id": identity, **self._state()})
         name, script, style = _once()
         return (
-            f'<div class="cx" id="{identity}" role="group" aria-label="{html.escape(self._label())}">\n'
+            f'<div class="cx cx-quiz" id="{identity}" role="group" '
+            f'aria-label="{html.escape(self._label())}">\n'
             f"<style>{style}</style>{content}\n"
             f"<script>(window.cnnQuiz??={{}}).{name}??={script}</script>\n"
             f"<script>cnnQuiz.{name}({data})</script>\n</div>"

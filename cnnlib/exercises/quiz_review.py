@@ -46,9 +46,9 @@ class Review(Piece):
             f"<label><span>{REVIEW['import']}</span>{file}</label>"
         )
         return (
-            f"{region('summary', REVIEW['static'], 'p', role='status', aria_live='polite')}"
+            f'<div class="cx-review">{region("summary", REVIEW["static"], "p", role="status", aria_live="polite")}'
             f'{region("again", "", "ul")}<div class="cx-controls" hidden>{controls}</div>'
-            f"{''.join(map(self._chapter, self.chapters))}"
+            f"{''.join(map(self._chapter, self.chapters))}</div>"
         )
 
     def _chapter(self, label: str) -> str:
