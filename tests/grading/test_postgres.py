@@ -26,11 +26,21 @@ def programs() -> Path | None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A database server that listens on a local socket alone; the address of an empty database."""
+    """The address of an empty database."""
     pytest.importorskip("psycopg2", reason="the extra `cluster` is not installed")
     there = programs()
     if there is None:
         pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    with serving(there) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(there: Path, *, safe: bool = False) -> Iterator[str]:
+    """A database server that listens on a local socket alone; the address of an empty database.
+
+    What it has said to be written is on disk only where ``safe``.
+    """
     place = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # a short path: sockets' names end at 107 bytes
     # The server refuses to run as root; Debian's package brings a user for it.
     as_user = {"user": "postgres"} if os.geteuid() == 0 else {}
@@ -50,7 +60,7 @@ def server() -> Iterator[str]:
 
     try:
         call(there / "initdb", "-D", data, "-U", "grader", "-A", "trust", "-E", "UTF8", "--no-sync")
-        settings = f"-c listen_addresses='' -c unix_socket_directories={place} -c fsync=off"
+        settings = f"-c listen_addresses='' -c unix_socket_directories={place}" + " -c fsync=off" * (not safe)
         call(there / "pg_ctl", "-D", data, "-w", "-l", place / "log", "-o", settings, "start")
         try:
             call(there / "createdb", "-h", place, "-U", "grader", "grades")
