@@ -45,8 +45,9 @@ class Review(Piece):
             f"{button('export', REVIEW['export'])}{button('erase', REVIEW['erase'])}"
             f"<label><span>{REVIEW['import']}</span>{file}</label>"
         )
+        summary = region("summary", REVIEW["static"], "p", role="status", aria_live="polite")
         return (
-            f'<div class="cx-review">{region("summary", REVIEW["static"], "p", role="status", aria_live="polite")}'
+            f'<div class="cx-review">{summary}'
             f'{region("again", "", "ul")}<div class="cx-controls" hidden>{controls}</div>'
             f"{''.join(map(self._chapter, self.chapters))}</div>"
         )
