@@ -6,6 +6,7 @@ A line is *secret* where it stands in a solution or in a hidden test and nowhere
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import re
@@ -17,6 +18,7 @@ from typing import Any
 TELLING = 16
 
 _TAG = re.compile(r"<[^<>]*>")
+_WORD = re.compile(r"\w+")
 
 _REGIONS = {
     "solution": ("BEGIN SOLUTION", "END SOLUTION"),
@@ -72,12 +74,32 @@ def found(text: str, lines: Iterable[str]) -> list[str]:
     >>> found("<b>assert</b> x <i>&lt;</i> 3 and y", ["assert x < 3 and y", "assert y"])
     ['assert x < 3 and y']
     """
-    texts = [text, html.unescape(text), html.unescape(_TAG.sub("", text))]
+    texts = [(each, frozenset(_WORD.findall(each))) for each in _undressed(text)]
     return sorted(
         line
         for line in lines
-        if any(line in each for each in texts) or any(written in text for written in _as_json(line))
+        if any(_stands(line, *each) for each in texts)
+        or any(_stands(written, *texts[0]) for written in _as_json(line))
     )
+
+
+def _undressed(text: str) -> list[str]:
+    """A text as it is, without HTML's escapes, and without its tags as well: each once."""
+    return list(dict.fromkeys((text, html.unescape(text), html.unescape(_TAG.sub("", text)))))
+
+
+def _stands(line: str, text: str, words: frozenset[str]) -> bool:
+    """Whether a line stands in a text with these words: a search only where its own words are among them.
+
+    There are a thousand lines, and files of ten megabytes.
+    """
+    return _inner(line) <= words and line in text
+
+
+@functools.cache
+def _inner(line: str) -> frozenset[str]:
+    """The words of a line that are whole words wherever it stands: not those at its ends."""
+    return frozenset(word[0] for word in _WORD.finditer(line) if word.start() > 0 and word.end() < len(line))
 
 
 def search(folder: Path, lines: Iterable[str]) -> dict[Path, list[str]]:
@@ -96,6 +118,7 @@ def marked(text: str) -> list[str]:
     return sorted(mark for pair in _REGIONS.values() for mark in pair if mark in text)
 
 
+@functools.cache
 def _as_json(line: str) -> tuple[str, str]:
     return json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1]
 

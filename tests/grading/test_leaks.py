@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -142,6 +145,23 @@ def test_a_planted_leak_is_found(tmp_path: Path, dressed: str | bytes) -> None:
     (tmp_path / "clean.html").write_text("nothing", encoding="utf-8")
     file.write_bytes(dressed if isinstance(dressed, bytes) else dressed.encode())
     assert leaks.search(tmp_path, {SECRET, "something else entirely"}) == {file: [SECRET]}
+
+
+@example("a<b>b</b> a.b", ["b a.b", "a b", "ab a"])
+@given(
+    st.text('ab <>&;."\\_é\n', max_size=30),
+    st.lists(st.text('ab <>&."é_', min_size=1, max_size=6), max_size=5, unique=True),
+)
+def test_no_line_is_missed(text: str, lines: list[str]) -> None:
+    """Which lines are searched for hangs on the words of both; what is found does not."""
+    bare = re.sub(r"<[^<>]*>", "", text)
+    expected = [
+        line
+        for line in sorted(lines)
+        if any(line in each for each in (text, html.unescape(text), html.unescape(bare)))
+        or any(json.dumps(line, ensure_ascii=ascii)[1:-1] in text for ascii in (True, False))
+    ]
+    assert leaks.found(text, lines) == expected
 
 
 def test_a_leak_planted_in_the_release_is_found(root: Path, tmp_path: Path) -> None:
