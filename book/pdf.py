@@ -148,6 +148,7 @@ def prepare(name: str, soup: BeautifulSoup, links: Links) -> Page:
     for tag in body.select("[aria-labelledby], [aria-describedby]"):
         for key in ("aria-labelledby", "aria-describedby"):
             del tag[key]
+    answers = _part_answers(soup, name, body)
     _unfold(soup, body)
     _relink(soup, name, body, links)
     heading = body.select_one("h1")
@@ -161,7 +162,7 @@ def prepare(name: str, soup: BeautifulSoup, links: Links) -> Page:
     for section in body.find_all("section", recursive=False):
         if isinstance(section, Tag) and (second := section.find("h2", recursive=False)):
             page.sections.append((str(section["id"]), " ".join(second.get_text().split())))
-    page.solutions = list(_part_solutions(soup, body))
+    page.solutions = [*_part_solutions(soup, body), *answers]
     return page
 
 
@@ -218,6 +219,38 @@ def _part_solutions(soup: BeautifulSoup, body: Tag) -> Iterator[Tag]:
         title.insert_after(_note(soup, str(exercise["id"]), "Asked on page "))
         exercise.append(_note(soup, str(solution["id"]), "Solution on page "))
         yield solution.extract()
+
+
+def _part_answers(soup: BeautifulSoup, name: str, body: Tag) -> list[Tag]:
+    """Make quizzes fit for paper, with the numbers that stand there first, and take their answers out."""
+    quizzes = body.select("div.cx-quiz")
+    if not quizzes:
+        return []
+    back = soup.new_tag("div", attrs={"class": "answers", "id": f"{name}--answers"})
+    title, entries = soup.new_tag("h3"), soup.new_tag("ul")
+    title.string = str(quizzes[0]["aria-label"]).partition(":")[0]
+    back.extend([title, entries])
+    for quiz in quizzes:
+        entry, link = soup.new_tag("li"), soup.new_tag("a", attrs={"href": f"#{quiz['id']}"})
+        link.string = str(quiz["aria-label"]).partition(":")[2].strip()
+        entry.extend([link, ": "])
+        for number, folded in enumerate(quiz.select("details")):
+            answer = folded.select_one("p")
+            assert answer is not None
+            entry.extend(["; " if number else "", *list(answer.children)])
+            folded.decompose()
+        entries.append(entry)
+        for useless in quiz.select(".cx-controls, [role=status]"):
+            useless.decompose()
+        for mark in quiz.select("input"):
+            mark.replace_with("○")
+        for tag in quiz.select("form, fieldset, label"):
+            tag.name = "div"
+        for legend in quiz.select("legend"):
+            legend.name, legend["class"] = "p", "admonition-title"
+        quiz["class"] = "admonition quiz"
+        quiz.append(_note(soup, str(back["id"]), "Answers on page "))
+    return [back]
 
 
 def _note(soup: BeautifulSoup, target: str, words: str) -> Tag:

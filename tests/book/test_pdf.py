@@ -17,6 +17,7 @@ from book import browser, pdf
 from book.build import ROOT
 from book.extension import MATHJAX, mathjax_folder
 from book.pdf import Pdf, PrintError, assemble, print_pages, tidied
+from cnnlib.exercises import quiz
 
 COVER = """<html><head><meta name="description" content="About it"></head><body><article>
 <section id="all"><h1>All of it<a class="headerlink" href="#all">#</a></h1><p>The lead.</p></section>
@@ -133,6 +134,24 @@ def test_solutions_stand_at_the_back_and_nowhere_else(small: Path) -> None:
     assert back.select("a[href='#01-one--ex-1']")
     assert book.select("[id='01-one--ex-1'] a[href='#01-one--one-solution-1']")
     assert back.select("a[href='#01-one--sums']"), "links within a solution lead back into its chapter"
+
+
+def test_quizzes_ask_in_their_place_and_answer_at_the_back(small: Path) -> None:
+    path = small / "01-one.html"
+    asked, next_one = quiz("counting-parameters"), '<section id="exercises">'
+    path.write_text(path.read_text().replace(next_one, asked._repr_html_() + next_one))
+    book = parsed(small, TOC)
+    assert dangling(book) == set()
+    there = book.select_one("[id='01-one--quiz-counting-parameters']")
+    assert there is not None
+    task = asked.drawn[0][0]
+    assert asked.quiz.questions[0].asked(task) in there.get_text()
+    assert "Answers on page" in there.get_text()
+    assert not there.select("form, input, button, script, style, details, [hidden]")
+    back = book.select_one(".solutions [id='01-one--answers']")
+    assert back is not None
+    assert back.get_text() == f"QuizCounting parameters: {task.answer}"
+    assert back.select("a[href='#01-one--quiz-counting-parameters']")
 
 
 def test_the_index_gives_the_pages_of_what_is_printed(small: Path) -> None:
