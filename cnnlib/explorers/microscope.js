@@ -94,6 +94,14 @@ const slide = (m, at) => {
     }),
   };
 };
+// Backward: what the steps until now hand to the weights, where the gradient of every output is 1.
+const handed = (m, at, top, left) => {
+  const values = padded(m), window = taken(m, values, top, left);
+  const totals = m.kernel.map((line, i) => line.map((_, j) => range(at + 1).reduce((total, step) =>
+    total + taken(m, values, Math.floor(step / m.columns) * m.down.s, (step % m.columns) * m.across.s)[i][j], 0)));
+  const panels = panel("kg", words.kernel_gradient, totals, (i, j, total) => cell(i, j, total, "k", `+${factor(window[i][j])}`));
+  return [panels, listed(window)];
+};
 // Transposed, or backward: what one cell hands to all in its window.
 const stamp = (m, at) => {
   const { down, across, backward, columns } = m, row = Math.floor(at / columns), column = at % columns;
@@ -113,14 +121,15 @@ const stamp = (m, at) => {
     if (weight !== undefined && !stays(i, j)) count += 1;
     return cell(i, j, total, look(stays(i, j) && kinds[1], weight), noted(weight));
   }, [top, left, down.f, across.f]);
-  const given = m.kernel.map((line) => line.map((w) => value * w));
+  const given = m.kernel.map((line) => line.map((w) => value * w)), toKernel = backward ? handed(m, at, top, left) : ["", ""];
   return {
     panels: panel("pl", words[backward ? "slopes" : "input"], source, (i, j, x) => cell(i, j, x, kinds[0]), [row, column, 1, 1]) +
-      kernelPanel(m) + framed,
-    sum: `${factor(value)}·(${listed(m.kernel)}) = (${listed(given)})`,
+      kernelPanel(m) + framed + toKernel[0],
+    sum: `${factor(value)}·(${listed(m.kernel)}) = (${listed(given)})` +
+      (backward ? `; ${factor(value)}·(${toKernel[1]}) = (${toKernel[1]})` : ""),
     say: fill(words[backward ? "hands" : "stamps"], {
       step: at + 1, steps: m.steps, index: index(at, columns), value: number(value), values: listed(given), count,
-      taps: m.kernel.flat().length,
+      taps: m.kernel.flat().length, inputs: toKernel[1],
     }),
   };
 };

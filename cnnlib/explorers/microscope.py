@@ -61,12 +61,14 @@ WORDS = FORM_WORDS | {
     "label_stride_across": "stride across",
     "slopes": "gradient of the output",
     "gradient": "gradient of the input so far",
+    "kernel_gradient": "gradient of the kernel so far",
     "covers": "Step {step} of {steps}: the window covers {values} (padding: {count} of {taps}). "
     "Its weighted sum is {sum}, output {index}.",
     "stamps": "Step {step} of {steps}: input {index} is {value}. Times each weight it gives {values}, "
     "which is added to the outputs in the window (cut off: {count} of {taps}).",
     "hands": "Step {step} of {steps}: the gradient of output {index} is {value}. Times each weight it gives "
-    "{values}, which is added to the gradients of the inputs in the window (padding: {count} of {taps}).",
+    "{values}, which is added to the gradients of the inputs in the window (padding: {count} of {taps}). "
+    "Times each of these inputs it gives {inputs}, which is added to the gradients of the weights.",
     "lost_back": "What falls on the padding is lost.",
     "copied_back": "What falls on the padding goes to the inputs that it was copied from.",
     "transposed_fact": "{axis}: ({n} − 1)·{s} + {f} − {before} − {after} = {out}, "
@@ -91,8 +93,8 @@ class ConvolutionMicroscope(Explorer):
         padding: ``valid``, ``same``, ``full``, ``causal``, or a number for each side.
         pad_mode, pad_value: what is put around the edge; see :func:`cnnlib.padding.pad`.
         transposed: spread every input over a window of outputs instead; see :func:`cnnlib.conv_transpose`.
-        backward: show where the gradient goes: each output hands a gradient of 1 to the inputs in its window;
-            see :func:`cnnlib.conv_backward`.
+        backward: show where the gradient goes: each output hands a gradient of 1 to the inputs in its window,
+            times the weights, and to the weights, times these inputs; see :func:`cnnlib.conv_backward`.
         place: the step to start at, counted from 0.
         name: what links call this explorer; letters, digits and hyphens.
 
@@ -204,7 +206,7 @@ class ConvolutionMicroscope(Explorer):
         padded = pad(inputs[None, ..., None], amounts, self.pad_mode, self.pad_value)[0, ..., 0]
         outputs = np.atleast_2d(self.outputs)
         top, left = at // across.out * down.s, at % across.out * across.s
-        window = padded[top : top + down.f : down.d, left : left + across.f : across.d]
+        window = self._taken(at)
         inside = np.pad(np.ones(inputs.shape), amounts)
         count = int((1 - inside)[top : top + down.f : down.d, left : left + across.f : across.d].sum())
         reached = [size - a.dropped for size, a in zip(padded.shape, (down, across), strict=True)]
@@ -234,13 +236,24 @@ class ConvolutionMicroscope(Explorer):
         )  # fmt: skip
         return {"panels": panels, "sum": products(window, weights, total), "say": say}
 
-    def _gradient(self, slopes: NDArray) -> NDArray[np.floating]:
-        """What the inputs get of these gradients of the outputs, (m,) or (height, width)."""
+    def _gradients(self, slopes: NDArray) -> tuple[NDArray, NDArray]:
+        """What inputs and kernel get of these gradients of the outputs, as pictures."""
         x, k = self.inputs[None, ..., None], self.kernel[..., None, None]
         given = slopes.reshape(1, *(a.out for a in self._axes), 1)
-        around: dict[str, Any] = {"pad_mode": self.pad_mode, "needs": ["inputs"]}
+        around: dict[str, Any] = {"pad_mode": self.pad_mode, "pad_value": self.pad_value}
         found = conv_backward(given, x, k, self.stride, self.padding, self.dilation, **around)
-        return np.asarray(found.inputs)[0, ..., 0]
+        return np.atleast_2d(np.asarray(found.inputs)[0, ..., 0]), np.atleast_2d(
+            np.asarray(found.kernel)[..., 0, 0]
+        )
+
+    def _taken(self, at: int) -> NDArray[np.floating]:
+        """The values in a window, what is padded among them, as a picture."""
+        down, across = self._two_axes()
+        amounts = [(a.before, a.after) for a in (down, across)]
+        inputs = np.atleast_2d(self.inputs)[None, ..., None]
+        padded = pad(inputs, amounts, self.pad_mode, self.pad_value)[0, ..., 0]
+        top, left = at // across.out * down.s, at % across.out * across.s
+        return padded[top : top + down.f : down.d, left : left + across.f : across.d]
 
     def _stamp(self, at: int) -> dict[str, str]:
         """Transposed, or backward: what one cell hands to all in its window."""
@@ -259,7 +272,8 @@ class ConvolutionMicroscope(Explorer):
         whole = np.pad(whole, [(0, a.dropped if back else max(-a.after, 0)) for a in (down, across)])
         kept = [range(a.before, a.before + (a.n if back else a.out)) for a in (down, across)]
         if back:
-            whole[kept[0].start : kept[0].stop, kept[1].start : kept[1].stop] = self._gradient(begun)
+            of_inputs, of_kernel = self._gradients(begun)
+            whole[kept[0].start : kept[0].stop, kept[1].start : kept[1].stop] = of_inputs
 
         cells, count = [], 0
         for (i, j), total in np.ndenumerate(whole):
@@ -277,15 +291,21 @@ class ConvolutionMicroscope(Explorer):
         title = "gradient" if back else "cut" if whole.size > down.out * across.out else "so_far"
         panels += panel("win", WORDS[title], whole, cells, (top, left, down.f, across.f))
         stamp = value * weights
+        total, taken = f"{factor(value)}·({listed(weights)}) = ({listed(stamp)})", ""
+        if back:
+            given = value * self._taken(at)
+            taken = listed(given)
+            total += f"; {factor(value)}·({taken}) = ({taken})"
+            handed = [
+                cell(i, j, gradient, "k", f"+{factor(float(given[i, j]))}")
+                for (i, j), gradient in np.ndenumerate(of_kernel)
+            ]
+            panels += panel("kg", WORDS["kernel_gradient"], of_kernel, handed)
         say = WORDS["hands" if back else "stamps"].format(
             step=at + 1, steps=self.steps, index=self._index(at, source.shape[1]), value=number(value),
-            values=listed(stamp), count=count, taps=weights.size,
+            values=listed(stamp), count=count, taps=weights.size, inputs=taken,
         )  # fmt: skip
-        return {
-            "panels": panels,
-            "sum": f"{factor(value)}·({listed(weights)}) = ({listed(stamp)})",
-            "say": say,
-        }
+        return {"panels": panels, "sum": total, "say": say}
 
     # --- the whole -----------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ WORDS = {
     "output": "output",
     "slopes": "gradient of the output",
     "gradient": "gradient of the input",
+    "kernel_gradient": "gradient of the kernel",
 }
 
 #: Cells between two drawings, and for the title above one.
@@ -57,8 +58,8 @@ def microscope(
         kernel: array of the same rank.
         stride, padding, pad_mode, pad_value, dilation: as in :func:`cnnlib.conv`.
         transposed: as :func:`cnnlib.conv_transpose` does it.
-        backward: the gradient of the input, as :func:`cnnlib.conv_backward` makes it where that of every
-            output is 1.
+        backward: the gradients of input and kernel, as :func:`cnnlib.conv_backward` makes them where that of
+            every output is 1.
         place: which step is framed, counted from 0 along the rows.
 
     Raises:
@@ -89,8 +90,9 @@ def microscope(
     if backward:
         placed = np.ones_like(placed)
         slopes = placed[None, ..., None]
-        found = conv_backward(slopes, x, k, stride, padding, dilation, pad_mode=pad_mode).inputs
-        slid = np.pad(np.asarray(found)[0, ..., 0], pairs, constant_values=np.nan)
+        around: dict[str, Any] = {"pad_mode": pad_mode, "pad_value": pad_value}
+        found = conv_backward(slopes, x, k, stride, padding, dilation, **around)
+        slid = np.pad(np.asarray(found.inputs)[0, ..., 0], pairs, constant_values=np.nan)
     at = as_int(place, "place", minimum=0)
     if at >= placed.size:
         raise SizeError(f"place {at} is none of the {placed.size} steps; use one below {placed.size}")
@@ -112,6 +114,9 @@ def microscope(
     def middle(axes: Axes, left: float, top: float) -> None:
         grid(axes, np.atleast_2d(weights), left, top, "kernel")
 
+    def handed(axes: Axes, left: float, top: float) -> None:
+        grid(axes, np.atleast_2d(np.asarray(found.kernel)[..., 0, 0]), left, top, "kernel")
+
     names = ("gradient", "slopes") if backward else (title, "input" if transposed else "output")
     parts = [
         (WORDS[names[0]], np.atleast_2d(slid).shape, window),
@@ -120,6 +125,8 @@ def microscope(
     ]
     if transposed or backward:
         parts.reverse()
+    if backward:
+        parts.append((WORDS["kernel_gradient"], np.atleast_2d(weights).shape, handed))
     return laid_out(parts)
 
 

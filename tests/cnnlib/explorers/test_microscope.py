@@ -121,6 +121,25 @@ def test_backward_each_output_hands_its_gradient_to_its_window() -> None:
     )
 
 
+@pytest.mark.parametrize("pad_mode", PAD_MODES)
+def test_backward_each_output_hands_its_gradient_to_the_weights(pad_mode: str) -> None:
+    """After each step the differences of the sum of the outputs until then, by every weight."""
+    example = {**EXAMPLES["picture"], "stride": (1, 2), "pad_mode": pad_mode, "pad_value": 2.5}
+    weights = np.array(example["kernel"], float)
+    explorer = ConvolutionMicroscope(**example, backward=True)
+    for place in (0, 4, explorer.steps - 1):
+        sums = [
+            ConvolutionMicroscope(**{**example, "kernel": weights + step.reshape(3, 3)})
+            .outputs.ravel()[: place + 1]
+            .sum()
+            for step in (np.zeros(9), *np.eye(9))
+        ]
+        drawing = explorer._regions(place)["panels"].replace("−", "-")
+        (text,) = re.findall(r'aria-label="gradient of the kernel so far: ([^"]+)"', drawing)
+        shown = [float(number) for row in text.split("; ") for number in row.split(", ")]
+        np.testing.assert_allclose(shown, np.array(sums[1:]) - sums[0], atol=1e-9)
+
+
 def test_what_is_dropped_and_padded_is_told_apart_without_colour() -> None:
     page = ConvolutionMicroscope([1, 2, 3, 4, 5, 6], [1, 1, 1], stride=2)._regions()["panels"]
     assert page.count("class=lost") == 1
