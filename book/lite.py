@@ -99,6 +99,19 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+#: What the page does besides: on a phone, the list of files would leave no room for the notebook.
+SCRIPT = """<script>
+if (innerWidth < 700) {
+  const waiting = setInterval(() => {
+    if (!window.jupyterapp?.shell?.currentWidget) return; // the list opens with the first notebook
+    clearInterval(waiting);
+    jupyterapp.shell.collapseLeft();
+  }, 100);
+}
+</script>
+"""
+
+
 class NoLiteError(NoRuntimeError):
     """JupyterLite cannot be had; the message says why in one line."""
 
@@ -255,6 +268,8 @@ def application(work: Path, target: Path) -> None:
     if run.returncode or not (out / APP / "index.html").is_file():
         said = (run.stderr or run.stdout).strip().splitlines() or ["no word why"]
         raise NoLiteError(f"jupyterlite-core failed ({said[-1][:120]})")
+    page = out / APP / "index.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("</head>", f"{SCRIPT}</head>"), encoding="utf-8")
     left_out = set(unneeded())
     for path in [path for path in out.rglob("*") if path.is_file()]:
         name = path.relative_to(out).as_posix()

@@ -7,6 +7,7 @@ with a title, a hint a fold, a reference its text. Claims and labels go.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -86,7 +87,10 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names, pictur
             continue
         options = cell.metadata
         hidden = {"hide-input", "remove-input"} & set(options.get("tags", ()))
-        cell.metadata = nbformat.NotebookNode({"jupyter": {"source_hidden": True}} if hidden else {})
+        # Jupyter sets `trusted` for those that it knows; JupyterLite knows none, and would hide all figures.
+        cell.metadata = nbformat.NotebookNode({"trusted": True})
+        if hidden:
+            cell.metadata["jupyter"] = {"source_hidden": True}
         for output in cell.get("outputs", ()):
             _take_lighter(output.get("data", {}), pictures)
         cells.append(cell)
@@ -98,7 +102,10 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names, pictur
         key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata
     }
     finished = nbformat.v4.new_notebook(cells=cells, metadata=kept)
-    nbformat.write(finished, target)
+    nbformat.validate(finished)
+    # Not by nbformat, which takes `trusted` out and writes lists of lines, which JupyterLite shows as such.
+    text = json.dumps(finished, ensure_ascii=False, indent=1, sort_keys=True)
+    target.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _take_lighter(data: dict[str, str], pictures: Path) -> None:
