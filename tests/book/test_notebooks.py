@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import nbformat
 import pytest
 
 from book.build import ROOT
-from book.notebooks import FOLDER, Names, _take_lighter, names, to_markdown
+from book.notebooks import FOLDER, Names, _take_lighter, names, to_markdown, write
 
 CASES = {
     "admonition": (
@@ -54,6 +55,16 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Names:
 @pytest.mark.parametrize(("myst", "markdown"), CASES.values(), ids=CASES)
 def test_myst_becomes_markdown(myst: str, markdown: str, known: Names) -> None:
     assert to_markdown(myst, known) == markdown
+
+
+def test_a_notebook_is_written_as_jupyterlite_shows_it(tmp_path: Path) -> None:
+    printed = nbformat.v4.new_output("display_data", {"text/plain": "a\nb", "image/svg+xml": "<svg>\n</svg>"})
+    cells = [nbformat.v4.new_code_cell("1\n2", outputs=[printed]), nbformat.v4.new_markdown_cell("ö")]
+    write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+    told = json.loads((tmp_path / "a.ipynb").read_text(encoding="utf-8"))
+    assert told["cells"][0]["outputs"][0]["data"] == printed.data
+    assert [cell["metadata"] for cell in told["cells"]] == [{"trusted": True}, {}]
+    assert nbformat.read(tmp_path / "a.ipynb", as_version=4).cells[1].source == "ö"
 
 
 def test_a_figure_is_the_sites_lighter_one(tmp_path: Path) -> None:
