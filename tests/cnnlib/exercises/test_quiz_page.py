@@ -114,6 +114,7 @@ def test_a_template_gives_back_its_texts(texts: list[str]) -> None:
         assert text == pieces[0] + "".join(a + b for a, b in zip(gap, pieces[1:], strict=True))
 
 
+@pytest.mark.slow
 def test_a_quiz_is_light_and_asks_for_nothing() -> None:
     shared = set()
     for page in ALL:
@@ -141,10 +142,10 @@ def test_text_shows_a_quiz_without_its_answers() -> None:
 # --- In the browser -------------------------------------------------------------------------------------
 
 
-def cases(page: QuizPage, number: int) -> list[tuple[int, Any, dict[str, Any]]]:
+def cases(page: QuizPage, number: int, anything: bool) -> list[tuple[int, Any, dict[str, Any]]]:
     """A draw, an answer, and what Python says to it, for many of them."""
     found: list[tuple[int, Any, dict[str, Any]]] = []
-    for draw, task in enumerate(page.drawn[number]):
+    for draw, task in enumerate(page.drawn[number][:3]):
         options = page.options(number, draw)
         if options is not None:
             verdicts = [check(task, option) for option in options]
@@ -153,7 +154,7 @@ def cases(page: QuizPage, number: int) -> list[tuple[int, Any, dict[str, Any]]]:
         values = [task.answer, *(answer for _, answer in page.slips[number][draw])]
         texts = [repr(value.tolist() if isinstance(value, np.ndarray) else value) for value in values]
         texts += [f"{value:,}".replace("-", "−") for value in values if isinstance(value, int)]
-        texts += ANYTHING if draw == 0 else ()
+        texts += ANYTHING if anything and draw == 0 else ()
         found += [(draw, text, told(judged(task, text), task)) for text in texts]
     return found
 
@@ -164,7 +165,15 @@ def told(verdict: Any, task: Any) -> dict[str, Any]:
 
 def test_the_script_says_what_python_says(show: Any) -> None:
     asked = [(page, number) for page in ALL for number in range(len(page.quiz.questions))]
-    expected = [cases(page, number) for page, number in asked]
+    seen = Counter[str]()
+    expected = []
+    for page, number in asked:
+        form = (
+            "choice" if page.chosen(number) else type(KINDS[page.quiz.questions[number].kind].form).__name__
+        )
+        seen[form] += 1
+        expected.append(cases(page, number, anything=seen[form] <= 6))
+    assert seen.keys() == {"Number", "Shape", "Array", "choice"}
     assert sum(map(len, expected)) >= 500
     opened = show(*ALL)
     found = opened.evaluate(
@@ -254,7 +263,9 @@ def test_an_answer_is_chosen_by_keyboard_and_by_touch(show: Any) -> None:
 
 
 def test_axe_finds_nothing_and_nothing_is_wider_than_a_phone(show: Any, violations: Any) -> None:
-    page = opened(show, *EXAMPLES, review())
+    few = review()
+    few.chapters = dict(list(few.chapters.items())[:2])  # the others look alike
+    page = opened(show, *EXAMPLES, few)
     for form in page.locator("form").all():
         field = form.locator("input[type=text]")
         if field.count():
