@@ -15,7 +15,7 @@ from cnnlib.convolution import conv
 from cnnlib.errors import ShapeError, SizeError
 from cnnlib.explorers.axes import check_drawn, slid
 from cnnlib.explorers.base import Explorer, as_name, choice, factor, field, number
-from cnnlib.explorers.cells import CELL, drawable, plain_panel, short, sliders
+from cnnlib.explorers.cells import CELL, drawable, plain_panel, sliders, written
 from cnnlib.explorers.form import FORM_WORDS, check, explored, form
 from cnnlib.sizes import (
     as_int,
@@ -46,6 +46,11 @@ WORDS = FORM_WORDS | {
     "filters": "filters",
     "label_filter": "filter",
     "label_use_bias": "bias",
+    "label_inputs": "input values, a block for each channel",
+    "label_kernel": "kernel weights, filter by filter, a block for each channel",
+    "label_bias": "biases",
+    "uneven": "{name} has {rows} rows, which make no {count} blocks of one height; give each as many",
+    "miscounted": "{name} has {count} numbers; give {wanted}, one for each filter",
     "channel": "channel {c}",
     "kernel": "its kernel",
     "partial": "partial sums",
@@ -268,9 +273,7 @@ class FilterStack(Explorer):
 
     def _state(self) -> dict[str, Any]:
         return {
-            "inputs": short(self.inputs),
-            "kernel": short(self.kernel),
-            "bias": short(self.bias),
+            "all": [self.channels, self.filters],
             "most": MOST,
             "start": {"filter": self.filter, "at": self.place},
         }
@@ -288,7 +291,15 @@ class FilterStack(Explorer):
             field(what, WORDS[what], str(count), "number", min=1, max=count)
             for what, count in (("channels", self.channels), ("filters", self.filters))
         )
-        return form(WORDS, steps, settings + check("use_bias", WORDS["label_use_bias"], self.use_bias))
+        settings += check("use_bias", WORDS["label_use_bias"], self.use_bias)
+        planes = {"inputs": np.moveaxis(self.inputs, 2, 0), "kernel": self.kernel.transpose(3, 2, 0, 1)}
+        for name, values in planes.items():
+            text = "\n\n".join(map(written, values.reshape(-1, *values.shape[-2:])))
+            settings += field(
+                name, WORDS[f"label_{name}"], text, "textarea", rows=6, cols=4 * values.shape[-1]
+            )
+        settings += field("bias", WORDS["label_bias"], written(self.bias))
+        return form(WORDS, steps, settings)
 
     def _figure(self) -> Any:
         from cnnlib.plots.filter_stack import stack

@@ -119,8 +119,9 @@ def merged(script: list[_Token]) -> list[_Token]:
                 continue
         if token.text[0] in ")]}" and len(begun) > 1:
             begun.pop()
-        after = next((other.text for other in script[place + 1 :] if other.kind != "space"), "")
         if token.text == ";":
+            rest = itertools.islice(script, place + 1, None)
+            after = next((other.text for other in rest if other.kind != "space"), "")
             skipping = begun[-1] in ("const", "let") and after in ("const", "let")
             begun[-1] = begun[-1] if skipping else ""
         elif token.kind == "space":

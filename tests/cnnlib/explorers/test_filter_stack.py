@@ -93,26 +93,21 @@ def test_bad_layers_are_refused(arguments: Any, error: type[Exception], words: s
 
 def test_the_script_computes_what_python_computes(show: Any, asked: Any) -> None:
     """Hundreds of layers of every kind: the same HTML, and the same refusals."""
-    fitting = 0
+    fitting, cases, answers = 0, [], []
+    page = show(FilterStack(np.ones((3, 3, 6)), np.ones((2, 2, 6, 6))))
     for tall, wide in ((3, 2), (1, 1), (2, 3)):
-        kernel = _RANDOM.integers(-8, 8, (tall, wide, 6, 6)) / 4
-        whole = {
-            "inputs": _RANDOM.integers(-8, 20, (4, 3, 6)) / 4,
-            "kernel": kernel,
-            "bias": np.arange(6) - 2.5,
-        }
-        cases, answers = [], []
         for number in range(8 * 36):
+            inputs, kernel = (
+                _RANDOM.integers(-8, 20, shape) / 4 for shape in ((4, 3, 6), (tall, wide, 6, 6))
+            )
+            bias = _RANDOM.integers(-9, 9, 6) / 2
             channels, filters, kind = number % 6 + 1, number // 6 % 6 + 1, KINDS[_RANDOM.integers(4)]
             groups, use_bias = int(_RANDOM.integers(1, 5)), bool(_RANDOM.integers(2))
             given = {"kind": kind, "groups": groups, "use_bias": use_bias}
             places = [{"filter": 0, "at": 0}]
             try:
                 explorer = FilterStack(
-                    whole["inputs"][..., :channels],
-                    kernel[..., :channels, :filters],
-                    whole["bias"][:filters],
-                    **given,
+                    inputs[..., :channels], kernel[..., :channels, :filters], bias[:filters], **given
                 )
             except CnnError as error:
                 answers.append(str(error))
@@ -120,8 +115,11 @@ def test_the_script_computes_what_python_computes(show: Any, asked: Any) -> None
                 fitting += 1
                 places = [{"filter": filters // 2, "at": number % 2}]
                 answers.append([explorer._regions(place["filter"], place["at"]) for place in places])
-            cases.append(({**given, "channels": channels, "filters": filters}, places))
-        assert asked(show(FilterStack(**whole)), cases) == answers
+            planes = np.moveaxis(inputs, 2, 0)[:channels], kernel.transpose(3, 2, 0, 1)[:filters, :channels]
+            arrays = dict(zip(("inputs", "kernel"), (plane.tolist() for plane in planes), strict=True))
+            counts = {"channels": channels, "filters": filters, "bias": bias.tolist()}
+            cases.append(({**given, **counts, **arrays}, places))
+    assert asked(page, cases) == answers
     assert fitting >= 500
     assert any(isinstance(answer, str) for answer in answers)
 
@@ -145,7 +143,7 @@ def test_all_by_keyboard(show: Any) -> None:
     )
     page.get_by_role("spinbutton", name="groups").press("ArrowUp")
     page.get_by_role("slider", name="filter").press("End")
-    page.get_by_label("bias").press("Space")
+    page.get_by_role("checkbox", name="bias").press("Space")
     other = FilterStack(**LAYER, kind="grouped", groups=4, use_bias=False)
     assert say(page) == other._regions(3, 0)["say"]
     assert page.locator(".cx-facts").inner_text().count("\n") >= 5
@@ -185,3 +183,40 @@ def test_a_link_brings_the_layer_back(show: Any) -> None:
     words, link = say(page), page.evaluate("location.hash").split("--")[1]
     again = show(FilterStack(**LAYER, name="stack-again"), hash=f"#stack-again--{link}")
     assert say(again) == words == FilterStack(**LAYER, kind="depthwise")._regions(3, 0)["say"]
+
+
+def test_every_number_can_be_changed(show: Any) -> None:
+    page = show(FilterStack(**LAYER, name="edited"))
+    page.locator("summary").click()
+    other = {"inputs": INPUTS + 0, "kernel": KERNEL + 0, "bias": BIAS + 0}
+    other["inputs"][2, 1, 3], other["kernel"][1, 0, 2, 1], other["bias"][1] = -7.5, 12, 0.25
+    blocks = {"inputs": np.moveaxis(other["inputs"], 2, 0), "kernel": other["kernel"].transpose(3, 2, 0, 1)}
+    for label, name in (("input values", "inputs"), ("kernel weights", "kernel")):
+        rows = blocks[name].reshape(-1, blocks[name].shape[-1])
+        page.get_by_label(label).fill("; ".join(" ".join(map(str, row)) for row in rows))
+    page.get_by_label("biases").fill("1 0.25 0.5 0")
+    page.get_by_role("slider", name="filter").fill("1")
+    page.get_by_role("slider", name="column").fill("2")
+    explorer = FilterStack(**other)
+    assert say(page) == explorer._regions(1, 2)["say"]
+    page.wait_for_function("location.hash && location.hash === document.querySelector('[data-c=link]').hash")
+    link = page.evaluate("location.hash").split("--")[1]
+    for label, typed, wrong in (
+        (
+            "input values",
+            "1 2\n3 4\n5 6",
+            "inputs has 3 rows, which make no 4 blocks of one height; give each as",
+        ),
+        ("kernel weights", "1 2; 3", "kernel is ragged: its rows differ in length"),
+        ("biases", "1 2", "bias has 2 numbers; give 4, one for each filter"),
+        ("biases", "1 2 x 3", "bias must be a number of at least -10000 and below 10000, not 'x'"),
+    ):
+        before = page.get_by_label(label).input_value()
+        page.get_by_label(label).fill(typed)
+        assert page.get_by_role("alert").inner_text().startswith(wrong)
+        page.get_by_label(label).fill(before)
+        assert say(page) == explorer._regions(1, 2)["say"]
+    again = show(FilterStack(**LAYER, name="edited-again"), hash=f"#edited-again--{link}")
+    assert say(again) == explorer._regions(1, 2)["say"]
+    again.get_by_role("button", name="Reset").click()
+    assert say(again) == repr(FilterStack(**LAYER))
