@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -81,6 +82,10 @@ class Bounded(Execute):
         try:
             return await super().async_execute_cell(cell, cell_index, *more, **options)
         except Exception as error:  # a kernel may also answer with what is no answer
+            if isinstance(error, DeadKernelError) and killed(self.km) and cell_index not in self._tried:
+                self._tried.add(cell_index)
+                await self._again(cell_index, its_fault=False)
+                return await self.async_execute_cell(cell, cell_index, *more, **options)
             tell(cell, "KernelEnded", why(self.km, error))
             await self._again(cell_index)
             return cell
@@ -99,9 +104,10 @@ class Bounded(Execute):
         left = self.left()
         return timeout if left == float("inf") else max(LEAST, min(timeout or left, left))
 
-    async def _again(self, index: int) -> None:
+    async def _again(self, index: int, *, its_fault: bool = True) -> None:
         """Start a new kernel and run the student's cells before this one again, but for those that end it."""
-        self._enders.add(index)
+        if its_fault:
+            self._enders.add(index)
         while self._restarts < self.most_restarts and self.left() > LEAST:
             self._restarts += 1
             await self._async_cleanup_kernel()
@@ -115,8 +121,9 @@ class Bounded(Execute):
                 try:
                     self._printed = 0
                     await NotebookClient.async_execute_cell(self, cell.copy(), earlier)
-                except Exception:
-                    self._enders.add(earlier)
+                except Exception as error:
+                    if not (isinstance(error, DeadKernelError) and killed(self.km)):
+                        self._enders.add(earlier)
                     break
             else:
                 return
@@ -136,6 +143,7 @@ class Bounded(Execute):
 
             provisioner.set_limits(Sandbox(config=self.config).limits())
         self._enders: set[int] = set()
+        self._tried: set[int] = set()
         self._restarts = 0
         self._until = time.monotonic() + self.seconds
         known = (arguments[0] if arguments else options.get("resources")) or {}
@@ -197,20 +205,38 @@ class Refused(Bounded):
         raise SandboxError(refusal(f"it needs Linux, and this is {sys.platform}"))
 
 
+def _process(manager: Any) -> Any:
+    """A kernel's process, asked whether and how it has ended."""
+    process = getattr(getattr(manager, "provisioner", None), "process", None)
+    if process is not None:
+        process.poll()
+    return process
+
+
+def killed(manager: Any) -> bool:
+    """Whether somebody else has killed a kernel: neither its own code, which cannot, nor a limit of ours.
+
+    Nobody within a sandbox can kill its first process. The machine can, where its own memory is at an end,
+    and so can who looks after it; that is not the submission's fault, and is tried once more.
+    """
+    process = _process(manager)
+    ended = getattr(process, "ended", None)
+    return ended is not None and process.returncode == -signal.SIGKILL and not ended.get("over")
+
+
 def why(manager: Any, error: Exception) -> str:
     """What ended a kernel, in words."""
     if isinstance(error, CellTimeoutError):
         return "this cell took too long, and did not stop when asked to"
     if not isinstance(error, DeadKernelError):
         return f"this cell left the notebook's Python in no state to answer ({type(error).__name__})"
-    process = getattr(getattr(manager, "provisioner", None), "process", None)
-    if process is not None:
-        process.poll()
-    if getattr(process, "ended", {}).get("over") == "memory":
+    process = _process(manager)
+    over = getattr(process, "ended", {}).get("over")
+    if over == "memory":
         return (
             "this cell, with all that it started, took too much memory; the cells after it go on without it"
         )
-    if getattr(process, "ended", {}).get("over") == "processor":
+    if over == "processor":
         return (
             "this cell, with all that it started, used up the processor time of a notebook; "
             "the cells after it go on without it"

@@ -166,6 +166,7 @@ class Forked:
             except (OSError, ValueError):
                 self.ended = {}
             self.returncode = int(self.ended.get("code", -signal.SIGKILL))
+            _spent.append(float(self.ended.get("cpu_seconds", 0)))
             self._connection.close()
             os.close(self._pidfd)
             if self._account is not None:
@@ -290,6 +291,7 @@ def _copy_files(source: Path | None, target: Path, most: int) -> None:
 
 _own: WarmStart | None = None
 _limits = Limits()
+_spent: list[float] = []
 _sources = ROOT / "solutions"
 
 
@@ -302,6 +304,13 @@ def set_limits(new: Limits) -> None:
     """Change what kernels that start from now on may use."""
     global _limits  # noqa: PLW0603  # one setting for all kernels of the process
     _limits = new
+
+
+def spent() -> float:
+    """The processor time of all kernels that have ended since this was last asked, in seconds."""
+    total = sum(_spent)
+    _spent.clear()
+    return total
 
 
 def address() -> str:

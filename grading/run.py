@@ -297,9 +297,9 @@ def _results(setup: task.Setup, students: Sequence[str], hands: Hands) -> Iterat
 def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> Iterator[Hands]:
     """Whoever does the work: processes of this machine, or a cluster."""
 
-    def jobs(students: Sequence[str], warm: str = "") -> Iterator[tuple[str, task.Job]]:
+    def jobs(students: Sequence[str], warm: Callable[[], str] = lambda: "") -> Iterator[tuple[str, task.Job]]:
         for student in students:
-            yield student, job(course, setup.assignment, student, warm)
+            yield student, job(course, setup.assignment, student, warm())
 
     seconds = float(course.config.Bounded.get("seconds", 600)) + 60
     if options.scheduler:
@@ -322,7 +322,8 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
                 warm = beside.submit(_warm, course, setup)
                 workers.start()
                 warm.result()
-            yield lambda students: workers.run(jobs(students, _warm(course, setup)))
+            # Asked for each time: it is started anew where it was killed.
+            yield lambda students: workers.run(jobs(students, lambda: _warm(course, setup)))
 
 
 def _warm(course: Course, setup: task.Setup) -> str:

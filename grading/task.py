@@ -251,7 +251,15 @@ def grade(setup: Setup, job: Job) -> Result:
         result = without_points(setup, empty, str(error))
     except _Stopped as error:
         result = replace(without_points(setup, empty, error.args[0]), final=False, log=error.args[1])
-    return replace(result, seconds=time.monotonic() - started, cpu_seconds=time.process_time() - used)
+    used = time.process_time() - used + (_kernels() if setup.sandboxed else 0.0)
+    return replace(result, seconds=time.monotonic() - started, cpu_seconds=used)
+
+
+def _kernels() -> float:
+    """What the kernels of this submission have used of the processors."""
+    from grading import provisioner  # its modules are those of Linux
+
+    return provisioner.spent()
 
 
 def without_points(setup: Setup, result: Result, reason: str) -> Result:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from grading.config import why_not
+
 pytestmark = [
     pytest.mark.grading,
     pytest.mark.slow,
@@ -44,11 +46,10 @@ def quick(setup, job):
     return Result(job.student, job.assignment, scores, (Said("tiny", "size", None),), {name: content})
 """
 
-DRIVER = """
+COMMON = """
     import contextlib, json, multiprocessing, os, random, signal, sqlite3, sys, time
     from pathlib import Path
-    import quick_tasks
-    from grading import gradebook, pool, provisioner, run
+    from grading import gradebook, pool, provisioner, run, task
     from grading.course import Course
 
     root, seed, kills = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -56,27 +57,26 @@ DRIVER = """
     students = sorted(p.name for p in course.submitted.iterdir())
     chance = random.Random(seed)
 
-    # Quick tasks in processes that need not import nbgrader again.
-    run.TASK, run.PREPARE = "quick_tasks:quick", ""
-    run._warm = lambda *_: ""
+    # Processes that need not import nbgrader again.
     run._allowed = lambda *_: True  # its trial of the sandbox is a process too, and no worker to kill
     real = multiprocessing.get_context
     pool.multiprocessing = type("m", (), dict(vars(multiprocessing), get_context=lambda _: real("fork"),
                                               get_all_start_methods=lambda: ["fork"]))
 
-    def edit(student):
+    def write(student, source, cell=2):
         file = course.submitted / student / name / "tiny.ipynb"
         notebook = json.loads(file.read_text())
-        notebook["cells"][2]["source"] = f"answer = {chance.randrange(10**6)}"
+        notebook["cells"][cell]["source"] = source
         file.write_text(json.dumps(notebook))
 
-    def coordinate():
+    def coordinate(before=lambda: None):
         child = os.fork()
         if child == 0:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             code = 1
             with contextlib.suppress(BaseException):
+                before()
                 run.autograde(course, name, (), run.Options(jobs=2))
                 code = 0
             os._exit(code)
@@ -91,9 +91,30 @@ DRIVER = """
                 "join submitted_assignment a on n.assignment_id = a.id order by a.student_id, c.name"
             ).fetchall()
 
-    def answer(student):
+    def answer(student, cell=2):
         cells = json.loads((course.submitted / student / name / "tiny.ipynb").read_text())["cells"]
-        return "".join(cells[2]["source"])
+        return "".join(cells[cell]["source"])
+
+    def children(process):
+        found = []
+        for task in Path(f"/proc/{process}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(p) for p in task.read_text().split()]
+        return found
+
+    def kill(process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+"""
+
+DRIVER = """
+    import quick_tasks
+
+    run.TASK, run.PREPARE = "quick_tasks:quick", ""
+    run._warm = lambda *_: ""
+
+    def edit(student):
+        write(student, f"answer = {chance.randrange(10**6)}")
 
     def expected():
         rows = []
@@ -101,12 +122,6 @@ DRIVER = """
             given = zip(quick_tasks.QUESTIONS, quick_tasks.points(answer(student)))
             rows += [(student, question, points) for question, points in given]
         return rows
-
-    def children(process):
-        try:
-            return [int(p) for p in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-        except OSError:
-            return []
 
     assert os.waitpid(coordinate(), 0)[1] == 0
     first = state()
@@ -116,28 +131,27 @@ DRIVER = """
     assert os.waitpid(coordinate(), 0)[1] == 0
     whole = time.monotonic() - began
     seen = {"coordinator": 0, "worker": 0, "too late": 0, "journals": 0}
-    for kill in range(kills):
+    for number in range(kills):
         for student in chance.sample(students, chance.randint(3, len(students))):
             edit(student)
         child = coordinate()
-        while kill % 3 == 0 and not children(child):
+        while number % 3 == 0 and not children(child):
             time.sleep(0.001)
-        time.sleep(chance.uniform(0.05, 0.8 if kill % 3 else 0.4) * whole)
+        time.sleep(chance.uniform(0.05, 0.8 if number % 3 else 0.4) * whole)
         worker = chance.choice(children(child) or [0])
-        if worker and kill % 3 == 0:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+        if worker and number % 3 == 0:
+            kill(worker)
             seen["worker"] += 1
             ended = os.waitpid(child, 0)[1]
             assert ended == 0, ("a run did not survive its worker", ended)
         else:
-            os.kill(child, signal.SIGKILL)
+            kill(child)
             ended = os.waitpid(child, 0)[1]
             seen["coordinator" if ended else "too late"] += 1
             seen["journals"] += len(list((course.folder / ".state" / "results").glob("*/*.json")))
             assert os.waitpid(coordinate(), 0)[1] == 0, "the next run failed"
         now = state()
-        assert [row[:3] for row in now] == expected(), (kill, now, expected())
+        assert [row[:3] for row in now] == expected(), (number, now, expected())
         assert [row[5] for row in now] == [row[5] for row in first], "rows were lost or doubled"
         for student in students:
             handed_in = (course.submitted / student / name / "tiny.ipynb").read_bytes()
@@ -149,18 +163,95 @@ DRIVER = """
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_at_random_moments_nothing_is_lost_or_doubled(new_course, tmp_path: Path, seed: int) -> None:
-    small = new_course()
-    small.release()
-    for number in range(5):
-        small.hand_in(f"s{number}", size=f"answer = {number}", why="Because.")
+#: The same with real kernels in real sandboxes, and with all that stands between them and the coordinator.
+REAL = """
+    from itertools import cycle
+
+    provisioner.register(root / "nowhere")  # so that nothing heavy is imported ahead
+    run._warm = lambda *_: provisioner.address()  # beside it processes are forked: nothing may be imported
+    shared = provisioner.WarmStart(provisioner.modules_for([]))
+
+    def edit(student):
+        number, right = chance.choice([28, 27, 26]), chance.random() < 0.5
+        write(student, f"import time\\ntime.sleep({chance.uniform(0.1, 0.4)})\\nanswer = {number}")
+        write(student, "def halve(n):\\n    return n // 2" if right else "halve = None", 5)
+
+    def expected():
+        rows = []
+        for student in students:
+            size = {"28": 2.0, "27": 0.5, "26": 0.0}[answer(student)[-2:]]
+            rows.append((student, "halve-test", 3.0 if "def" in answer(student, 5) else 0.0))
+            rows += [(student, "size-test", size), (student, "why", None)]
+        return rows
+
+    def kernels(bubble):
+        \"\"\"The processes in a warm start's bubble: it, its guards, their kernels.\"\"\"
+        found = children(bubble)
+        python = found and children(found[0])
+        guards = children(python[0]) if python else []
+        return python, guards, [kernel for guard in guards for kernel in children(guard)]
+
+    def share():
+        os.environ["COURSE_WARM"] = shared.address
+
+    assert os.waitpid(coordinate(share), 0)[1] == 0
+    first = state()
+    began = time.monotonic()
+    for student in students[:2]:
+        edit(student)
+    assert os.waitpid(coordinate(share), 0)[1] == 0
+    whole = time.monotonic() - began
+    seen = dict.fromkeys(("kernel", "guard", "worker", "coordinator", "warm"), 0)
+    victims = ["kernel", "coordinator", "guard", "worker", "kernel", "warm"]
+    for number, victim in zip(range(kills), cycle(victims)):
+        for student in chance.sample(students, 2):
+            edit(student)
+        # The run has a warm start of its own where that is killed, and starts it anew.
+        child = coordinate(provisioner.address if victim == "warm" else share)
+        time.sleep(chance.uniform(0.02, 0.4) * whole)
+        ended = None
+        while ended is None:
+            bubbles = [shared._process.pid]
+            if victim == "warm":
+                bubbles = [p for p in children(child) if Path(f"/proc/{p}/comm").read_text() == "bwrap\\n"]
+            python, guards, running = kernels(bubbles[0]) if bubbles else ([], [], [])
+            by_kind = {"kernel": running, "guard": guards, "worker": children(child), "coordinator": [child]}
+            there = by_kind.get(victim, python if running else [])
+            if there:
+                kill(chance.choice(there))
+                seen[victim] += 1
+                break
+            time.sleep(0.002)
+            done, status = os.waitpid(child, os.WNOHANG)
+            ended = status if done else None
+        if ended is None:
+            ended = os.waitpid(child, 0)[1]
+        if victim == "coordinator":
+            assert os.waitpid(coordinate(share), 0)[1] == 0, "the next run failed"
+        else:
+            assert ended == 0, ("a run did not survive", victim, ended)
+        now = state()
+        assert [row[:3] for row in now] == expected(), (number, victim, now, expected())
+        assert [row[5] for row in now] == [row[5] for row in first], "rows were lost or doubled"
+        for student in students:
+            graded = course.autograded / student / name
+            assert sorted(p.name for p in graded.parent.iterdir()) == [name], "something was left beside"
+            assert "KernelEnded" not in (graded / "tiny.ipynb").read_text(), victim
+        assert not list((course.folder / ".state" / "results").glob("*/*"))
+    shared.close()
+    print(json.dumps(seen))
+"""
+
+
+def drive(small, tmp_path: Path, driver: str, seed: int, kills: int) -> dict[str, int]:
+    """Run a driver; return what it killed."""
     (tmp_path / "quick_tasks.py").write_text(QUICK)
-    (tmp_path / "driver.py").write_text(textwrap.dedent(DRIVER))
+    (tmp_path / "driver.py").write_text(textwrap.dedent(COMMON) + textwrap.dedent(driver))
     root = Path(__file__).parents[2]
-    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
+    environment = {name: value for name, value in os.environ.items() if name != "COURSE_WARM"}
+    environment |= {"PYTHONPATH": f"{root}{os.pathsep}{tmp_path}"}
     done = subprocess.run(
-        [sys.executable, tmp_path / "driver.py", small.root, str(seed), "25"],
+        [sys.executable, tmp_path / "driver.py", small.root, str(seed), str(kills)],
         env=environment,
         capture_output=True,
         text=True,
@@ -168,7 +259,29 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(new_course, tmp_pat
         timeout=400,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    seen = json.loads(done.stdout.splitlines()[-1])
+    seen: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    return seen
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_at_random_moments_nothing_is_lost_or_doubled(new_course, tmp_path: Path, seed: int) -> None:
+    small = new_course()
+    small.release()
+    for number in range(5):
+        small.hand_in(f"s{number}", size=f"answer = {number}", why="Because.")
+    seen = drive(small, tmp_path, DRIVER, seed, 25)
     # The kills were real ones: some coordinators died in the middle, some workers did.
     assert seen["coordinator"] >= 8
     assert seen["worker"] >= 3
+
+
+def test_kernels_and_what_starts_them_may_be_killed_too(new_course, tmp_path: Path, root: Path) -> None:
+    if reason := why_not(root):
+        pytest.skip(f"no sandbox here: {reason}")
+    small = new_course()
+    small.release()
+    for number in range(3):
+        small.hand_in(f"s{number}", size="answer = 28", halve="halve = None", why="Because.")
+    seen = drive(small, tmp_path, REAL, 5, 6)
+    assert sum(seen.values()) >= 5
+    assert seen["kernel"] + seen["guard"] >= 2
