@@ -90,6 +90,12 @@ data.questions.forEach((question, q) => {
     }
     show.hidden = over || misses < 2;
   };
+  // JupyterLab keeps the key from the browser, which would do the same.
+  form.onkeydown = (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    form.requestSubmit();
+  };
   control(`new${q}`).hidden = question.draws.length < 2;
   control(`new${q}`).onclick = () => {
     draw = (draw + 1 + Math.floor(Math.random() * (question.draws.length - 1))) % question.draws.length;

@@ -9,6 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from cnnlib.exercises import check, misconceptions, quiz
+from cnnlib.exercises.wording import QUIZ
 from cnnlib.explorers import ConvolutionMicroscope, OneWindow
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -17,6 +19,7 @@ CELLS = (
     "from cnnlib.explorers import ConvolutionMicroscope, OneWindow\n"
     "ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1])",
     "OneWindow()",
+    "from cnnlib.exercises import quiz\nquiz('counting-parameters')",
 )
 
 
@@ -39,7 +42,7 @@ def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromi
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{laboratory}/lab/tree/explorers.ipynb?reset")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
-    for place in range(2):
+    for place in range(len(CELLS)):
         for _ in range(20):  # a kernel that is not ready drops the first press
             page.locator(".jp-Notebook .jp-CodeCell .cm-content").nth(place).click()
             page.keyboard.press("Control+Enter")
@@ -67,7 +70,20 @@ def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromi
     page.keyboard.press("ArrowRight")
     row, column = window.place
     assert second.locator(".cx-say").inner_text() == window._regions(0, (row, column + 1))["say"]
+    asked = page.locator(".cx-quiz")
+    task, number = quiz("counting-parameters").drawn[0][0], asked.get_by_label(QUIZ["label_number"])
+    (_, wrong), *_ = misconceptions.answers(task)
+    for answer in (wrong, task.answer):  # "x" and "m" are commands; here they are typed, and taken back
+        number.fill("")
+        page.keyboard.type(f"xm{answer}")
+        page.keyboard.press("Home")
+        page.keyboard.press("Delete")
+        page.keyboard.press("Delete")
+        page.keyboard.press("Enter")
+        assert asked.locator("[role=status]").text_content() == check(task, answer).text
+    assert asked.locator("a").count() == 0, "chapters are not beside a notebook"
     page.wait_for_timeout(500)
+    assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
     assert page.url == address, "the address is JupyterLab's"
     assert errors == []
     if folder := os.environ.get("SCREENSHOTS"):
