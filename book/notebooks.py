@@ -105,7 +105,7 @@ def write(notebook: Any, target: Path) -> None:
     """Write a notebook so that JupyterLite shows at once what is printed in it.
 
     That is, with its cells marked as trusted: Jupyter does so by itself for those that it knows, JupyterLite
-    knows none, and would hide all figures. And with texts in one piece: of lists of lines it shows the commas.
+    knows none, and would hide all figures. And with texts in one piece: of a list of lines it shows commas.
     """
     import nbformat
 
