@@ -5,18 +5,29 @@ const cell = (i, j, value, kind, note, lost) => {
   const marks = (lost ? `<path class=lost d="M${x} ${y}l${CELL} ${CELL}"/>` : "") +
     `<text${text.length > 4 ? " class=s" : ""} x=${x + 20} y=${y + (note ? 18 : 26)}>${text}</text>` +
     (note ? `<text class=w x=${x + 20} y=${y + 35}>${note}</text>` : "");
-  return [kind, `M${x} ${y}h${CELL}v${CELL}h-${CELL}z`, marks];
+  return [kind, i, j, marks];
+};
+// For each kind the path of its squares: neighbours in a row are one box with lines in it.
+const squares = (cells) => {
+  const runs = [], paths = {};
+  let run = [];
+  for (const [kind, i, j] of cells)
+    if (run[0] === kind && run[1] === i && run[2] + run[3] === j) run[3] += 1;
+    else runs.push(run = [kind, i, j, 1]);
+  for (const [kind, i, j, count] of runs)
+    paths[kind] = (paths[kind] ?? "") + `M${j * CELL} ${i * CELL}h${count * CELL}v${CELL}h-${count * CELL}z` +
+      range(count - 1).map((at) => `m${CELL}${at ? -CELL : " 0"}v${CELL}`).join("");
+  return paths;
 };
 const panel = (name, title, values, draw, frame, over = [0, 0, 0, 0]) => {
   const [top, left, below, right] = over.map((cells) => cells * CELL), [y, x, rows, columns] = (frame ?? []).map((size) => size * CELL);
   const height = values.length * CELL + top + below, width = values[0].length * CELL + left + right;
-  const cells = values.flatMap((row, i) => row.map((value, j) => draw(i, j, value))), squares = {};
-  for (const [kind, square] of cells) squares[kind] = (squares[kind] ?? "") + square;
+  const cells = values.flatMap((row, i) => row.map((value, j) => draw(i, j, value)));
   return `<div><div>${title}</div>` +
     `<svg data-p=${name} viewBox="${-3 - left} ${-3 - top} ${width + 6} ${height + 6}" role="img" ` +
     `aria-label="${title}: ${listed(values)}" style="width:${width + 6}px;min-width:${Math.floor((width * 17) / 20)}px">` +
-    Object.entries(squares).map(([kind, path]) => `<path class=${kind} d="${path}"/>`).join("") +
-    cells.map(([, , marks]) => marks).join("") +
+    Object.entries(squares(cells)).map(([kind, path]) => `<path class=${kind} d="${path}"/>`).join("") +
+    cells.map(([, , , marks]) => marks).join("") +
     (frame ? `<path class=fr d="M${x} ${y}h${columns}v${rows}h-${columns}z"/>` : "") + "</svg></div>";
 };
 // The window is moved by sliders, keys and pointer: to place `at` of `steps`, of which `columns` stand in a row. It

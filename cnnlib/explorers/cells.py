@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,22 +40,45 @@ def numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 class Cell(NamedTuple):
-    """A cell's kind, which decides its colour, its square as a path, and what stands in it."""
+    """A cell's kind, which decides its colour, where it stands, and what is written in it."""
 
     kind: str
-    square: str
+    row: int
+    column: int
     marks: str
 
 
 def cell(i: int, j: int, value: float, kind: str, note: str = "", lost: bool = False) -> Cell:
-    """One cell: its square, its number, what is noted below it, and a stroke where no window comes."""
+    """One cell: its number, what is noted below it, and a stroke where no window comes."""
     x, y, text = j * CELL, i * CELL, number(value)
     small = " class=s" if len(text) > 4 else ""
     marks = f'<path class=lost d="M{x} {y}l{CELL} {CELL}"/>' if lost else ""
     marks += f"<text{small} x={x + 20} y={y + (18 if note else 26)}>{text}</text>"
     if note:
         marks += f"<text class=w x={x + 20} y={y + 35}>{note}</text>"
-    return Cell(kind, f"M{x} {y}h{CELL}v{CELL}h-{CELL}z", marks)
+    return Cell(kind, i, j, marks)
+
+
+def squares(cells: Iterable[Cell]) -> dict[str, str]:
+    """For each kind the path of its squares: neighbours in a row are one box with lines in it.
+
+    >>> squares([cell(0, 1, 5, "in"), cell(0, 2, 5, "in"), cell(0, 3, 5, "in"), cell(1, 1, 5, "k")])
+    {'in': 'M40 0h120v40h-120zm40 0v40m40-40v40', 'k': 'M40 40h40v40h-40z'}
+    """
+    runs: list[list[Cell]] = []
+    for one in cells:
+        last = runs[-1][-1] if runs else None
+        if last and (last.kind, last.row, last.column) == (one.kind, one.row, one.column - 1):
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    paths: dict[str, str] = {}
+    for first, *rest in runs:
+        wide = CELL * (len(rest) + 1)
+        box = f"M{first.column * CELL} {first.row * CELL}h{wide}v{CELL}h-{wide}z"
+        lines = "".join(f"m{CELL}{-CELL if at else ' 0'}v{CELL}" for at in range(len(rest)))
+        paths[first.kind] = paths.get(first.kind, "") + box + lines
+    return paths
 
 
 def panel(
@@ -74,10 +97,7 @@ def panel(
     top, left = (size * CELL for size in over[:2])
     height = values.shape[0] * CELL + top + over[2] * CELL
     width = values.shape[1] * CELL + left + over[3] * CELL
-    squares: dict[str, str] = {}
-    for one in cells:
-        squares[one.kind] = squares.get(one.kind, "") + one.square
-    drawn = "".join(f'<path class={kind} d="{path}"/>' for kind, path in squares.items())
+    drawn = "".join(f'<path class={kind} d="{path}"/>' for kind, path in squares(cells).items())
     drawn += "".join(one.marks for one in cells)
     if frame is not None:
         y, x, rows, columns = (size * CELL for size in frame)
@@ -96,11 +116,6 @@ def plain_panel(
     """A drawing whose cells are all of one kind."""
     cells = [cell(i, j, value, kind) for (i, j), value in np.ndenumerate(values)]
     return panel(name, title, values, cells, frame)
-
-
-def short(array: NDArray) -> Any:
-    """Numbers for a script, whole ones without a point."""
-    return (array.astype(int) if (array == np.floor(array)).all() else array).tolist()
 
 
 def plain(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -27,16 +28,18 @@ def asked() -> Callable[..., list[Any]]:
     """What the first explorer of a page makes of states at places: or what it says is wrong."""
 
     def ask(page: Any, cases: list[tuple[Any, list[Any]]]) -> list[Any]:
-        return page.evaluate(
+        # As text: a browser is handed data, and hands them over, one by one.
+        found = page.evaluate(
             """cases => {
                 const { explorer } = document.querySelector(".cx");
-                return cases.map(([state, places]) => {
+                return JSON.stringify(JSON.parse(cases).map(([state, places]) => {
                     try { return places.map(place => explorer.regions(state, place)) }
                     catch (error) { return error.message }
-                });
+                }));
             }""",
-            cases,
+            json.dumps(cases),
         )
+        return list(json.loads(found))
 
     return ask
 

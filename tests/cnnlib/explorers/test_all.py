@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -18,6 +19,8 @@ from cnnlib.explorers import (
     ShiftAndPool,
 )
 from cnnlib.explorers.base import Explorer
+from cnnlib.explorers.filter_stack import KINDS
+from cnnlib.explorers.workbench import PRESETS
 from cnnlib.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from cnnlib.network import Input, Sequential
 from cnnlib.padding import PAD_MODES
@@ -84,6 +87,23 @@ def test_the_page_is_small_and_asks_for_nothing(name: str) -> None:
     assert "http" not in page
     assert re.search(r"\bimport\b(?! Sequential)", page) is None, "the program that it writes is no script"
     assert page.count("</script>") == 1
+
+
+def test_so_is_each_network_to_start_from_and_each_way_to_slide() -> None:
+    """Whatever a chapter begins with: all presets of the workbench, all kinds, paddings and ways of a 6×6."""
+    made: dict[str, Explorer] = {
+        name: ArchitectureWorkbench(lines, shape) for name, (shape, lines) in PRESETS.items()
+    }
+    picture, weights = np.arange(36).reshape(6, 6) % 19 - 9, [[1, 0, -1], [2, 0, -2], [1, 0, -1]]
+    ways: dict[str, dict[str, Any]] = {"forward": {}, "back": {"backward": True}, "up": {"transposed": True}}
+    for padding, mode, (way, given) in itertools.product(("valid", "same", 1), PAD_MODES, ways.items()):
+        options = {"padding": padding, "pad_mode": mode, **given}
+        made[f"{padding} {mode} {way}"] = ConvolutionMicroscope(picture, weights, **options)
+    tiny, filters = np.arange(64).reshape(4, 4, 4) % 9 - 4, np.arange(64).reshape(2, 2, 4, 4) % 7 - 3
+    for kind in KINDS:
+        made[kind] = FilterStack(tiny, filters, bias=1, kind=kind)
+    sizes = {name: len(explorer._repr_html_().encode()) for name, explorer in made.items()}
+    assert {name: size for name, size in sizes.items() if size >= 30_000} == {}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import struct
 import zlib
@@ -111,9 +112,9 @@ def test_bad_arguments_are_refused(arguments: Any, error: type[CnnError], words:
 def test_the_script_computes_what_python_computes(open_window: Any, rng: np.random.Generator) -> None:
     explorer = OneWindow()
     page = open_window(explorer)
-    np.testing.assert_array_equal(
-        page.evaluate("document.querySelector('.cx').explorer.pixels"), explorer.image
-    )
+    # As text: a browser hands numbers over one by one.
+    pixels = page.evaluate("JSON.stringify(document.querySelector('.cx').explorer.pixels)")
+    np.testing.assert_array_equal(json.loads(pixels), explorer.image)
     asked = [
         [
             int(rng.integers(3)),
@@ -127,7 +128,8 @@ def test_the_script_computes_what_python_computes(open_window: Any, rng: np.rand
         assert parts == explorer._regions(kernel, (row, column))
     for kernel in range(3):
         page.get_by_role("combobox", name="kernel").select_option(str(kernel))
-        painted = page.evaluate("k => document.querySelector('.cx').explorer.shades(k)", kernel)
+        shades = "k => JSON.stringify(document.querySelector('.cx').explorer.shades(k))"
+        painted = json.loads(page.evaluate(shades, kernel))
         np.testing.assert_array_equal(painted, explorer.shades(kernel))
         drawn = page.evaluate(
             """async () => {
@@ -137,10 +139,10 @@ def test_the_script_computes_what_python_computes(open_window: Any, rng: np.rand
                 const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext('2d');
                 pen.drawImage(image, 0, 0);
                 const { data } = pen.getImageData(0, 0, image.width, image.height);
-                return [...data].filter((_, i) => i % 4 === 0);
+                return JSON.stringify([...data].filter((_, i) => i % 4 === 0));
             }"""
         )
-        np.testing.assert_array_equal(np.reshape(drawn, np.shape(painted)), painted)
+        np.testing.assert_array_equal(np.reshape(json.loads(drawn), np.shape(painted)), painted)
 
 
 def test_without_script_and_where_nothing_can_be_unpacked_the_first_window_stays(show: Any) -> None:
