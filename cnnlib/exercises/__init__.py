@@ -6,6 +6,9 @@ The whole needs NumPy alone; Keras is looked at only where an answer is a Keras 
 >>> check(Task("output_size", size=28, kernel_size=5), 23).slip
 'forgot-the-one'
 
+Quizzes, which end a chapter's sections, ask with the same kinds and know the same mistakes: how to write one
+stands in :mod:`cnnlib.exercises.quiz_data`.
+
 How to write an assignment
 ==========================
 

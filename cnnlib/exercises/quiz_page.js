@@ -44,7 +44,7 @@ data.questions.forEach((question, q) => {
     result.replaceChildren(said);
     if (!chapter) return;
     const [name, page] = chapter, link = document.createElement(inBook || data.site ? "a" : "span");
-    if (inBook || data.site) link.href = data.site + page;
+    if (inBook || data.site) link.href = (inBook ? "" : data.site) + page;
     link.textContent = name;
     result.append(" ", link);
   };

@@ -2,7 +2,8 @@
 const items = [...root.querySelectorAll("li[data-q]")], known = items.map((item) => item.dataset.q);
 const link = (item) => item.querySelector("a");
 for (const item of items) {
-  if (inBook || data.site) link(item).href = data.site + link(item).getAttribute("href");
+  if (inBook) continue;
+  if (data.site) link(item).href = data.site + link(item).getAttribute("href");
   else link(item).removeAttribute("href");
 }
 const forget = () => {

@@ -396,6 +396,21 @@ def test_what_a_file_says_is_text(show: Any, tmp_path: Path) -> None:
     assert page.evaluate("Object.keys(JSON.parse(localStorage['cnn-course-quizzes']))") == [place]
 
 
+def test_links_stay_in_the_book_or_lead_there(show: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COURSE_SITE", "https://course.test/cnn/")
+    example = QuizPage(EXAMPLES[0].quiz, EXAMPLES[0].chapter)
+    answers = [wrong for _, wrong in example.slips[0][0]][:1]
+    page = opened(show, example, review())
+    for place, address in (("", ""), ('<div class="jp-Notebook"></div>', "https://course.test/cnn/")):
+        pieces = f"{example._repr_html_()}{review()._repr_html_()}"
+        page.set_content(f"{place}{pieces}")
+        page.locator("[data-c=in0]").fill(str(answers[0]))
+        page.keyboard.press("Enter")
+        links = (page.locator("[data-r=say0] a"), page.locator("details li a").first)
+        found = [link.get_attribute("href") for link in links]
+        assert all(re.match(rf"{address}\d\d-[\w-]+\.html(#|$)", link) for link in found), found
+
+
 def test_where_nothing_can_be_kept_quizzes_work(show: Any) -> None:
     page = show(EXAMPLES[0], review(), locale="en-GB")  # a page of its own
     page.add_init_script(
