@@ -155,6 +155,7 @@ def _prepared(course: Course, assignment: str, log: logging.Logger, options: Opt
         release.record(course, assignment, log)
         state.note(noted, fingerprint)
     with gradebook.opened(course) as book:
+        gradebook.quicken(book)
         healed = gradebook.heal(course, book)
         if healed:
             say(f"wrote down {some(len(healed), 'result')} of a run that was cut short")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy.orm import Session
 
 from grading import gradebook, run, state
@@ -189,3 +190,10 @@ def test_other_notes_torn_anywhere_cost_a_second_grading_and_nothing_else(klass:
     assert klass.mark() == ""
     klass.next_run()
     assert klass.mark() == "second"
+
+
+def test_a_submissions_rows_are_found_without_a_look_at_all_others(klass: Class) -> None:
+    with klass.opened() as book:
+        for table, column in gradebook._SOUGHT:
+            asked = f"explain query plan select * from {table} where {column} = 'x'"
+            assert f"course_{table}_{column}" in str(book.db.execute(sqlalchemy.text(asked)).all())
