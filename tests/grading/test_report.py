@@ -49,6 +49,16 @@ def test_a_zero_for_a_reason_is_named_and_makes_no_question_hard() -> None:
     assert len(summary.percentages) == 4
 
 
+def test_who_ran_without_the_sandbox_is_named() -> None:
+    scores = np.ones((3, 3))
+    assert [row.student for row in report.summarise(table(scores, sandboxed=False)).unsandboxed] == [
+        "s0",
+        "s1",
+        "s2",
+    ]
+    assert report.summarise(table(scores)).unsandboxed == ()
+
+
 @pytest.mark.grading
 @pytest.mark.slow
 @pytest.mark.xdist_group("rehearsal")
