@@ -109,8 +109,8 @@ class NetworkLooking(Explorer):
         fit: centre and scale drawings as the digits of MNIST were; else the network gets them as they are.
         off: maps that are switched off, pairs of a layer's name and a map.
         layer: the name of the layer that is looked at first; the first one unless given.
-        map: which of its maps.
-        place: row and column in it.
+        map: which of its maps; the one with the largest value unless given.
+        place: row and column in it; that of its largest value unless given.
         name: what links call this explorer; letters, digits and hyphens.
 
     Raises:
@@ -140,7 +140,7 @@ class NetworkLooking(Explorer):
         fit: bool = True,
         off: Iterable[tuple[str, int]] = (),
         layer: str | None = None,
-        map: int = 0,
+        map: int | None = None,
         place: tuple[int, int] | None = None,
         name: str | None = None,
     ) -> None:
@@ -172,9 +172,15 @@ class NetworkLooking(Explorer):
             _below(which, f"{self._layers[at].name}: map", self._layers[at].maps if at < last else 0)
         self.layer = 1 if layer is None else self._number(layer)
         shape = self._layers[self.layer]
-        row, column = (shape.rows // 2, shape.columns // 2) if place is None else place
+        values = self.outputs[self.layer]
+        which = (
+            int(values.max(axis=(0, 1)).argmax())
+            if map is None
+            else _below(map, f"{shape.name}: map", shape.maps)
+        )
+        row, column = divmod(int(values[..., which].argmax()), shape.columns) if place is None else place
         self.place = (
-            _below(map, f"{shape.name}: map", shape.maps),
+            which,
             _below(row, f"{shape.name}: row", shape.rows),
             _below(column, f"{shape.name}: column", shape.columns),
         )

@@ -129,6 +129,14 @@ def test_what_is_written_adds_up_to_what_the_layers_compute(name: str) -> None:
     np.testing.assert_allclose(shares, softmax(explorer.scores), atol=6e-4)
 
 
+def test_it_looks_first_where_most_is_to_be_seen() -> None:
+    explorer = NetworkLooking(chapter(), IMAGES[TEN], digit=4, layer="C3")
+    which, row, column = explorer.place
+    assert explorer.outputs[3][row, column, which] == explorer.outputs[3].max() > 0
+    of_map = NetworkLooking(chapter(), IMAGES[TEN], digit=4, layer="C3", map=2).place
+    assert explorer.outputs[3][of_map[1], of_map[2], 2] == explorer.outputs[3][..., 2].max()
+
+
 def test_a_map_that_is_switched_off_says_nothing_to_those_after_it() -> None:
     explorer = NetworkLooking(chapter(), IMAGES[TEN], off=[("C3", 4), ("C1", 0)])
     weights = explorer.model.get_weights()
@@ -251,9 +259,13 @@ def test_the_script_writes_what_python_writes(show: Any, asked: Any) -> None:
             assert found == wanted
 
 
+#: Where the tests look at first.
+SPOT: dict[str, Any] = {"map": 0, "place": (12, 12)}
+
+
 @pytest.fixture
 def looking() -> NetworkLooking:
-    return NetworkLooking(chapter(), IMAGES[TEN], digit=7, name="looking")
+    return NetworkLooking(chapter(), IMAGES[TEN], digit=7, name="looking", **SPOT)
 
 
 def ink(page: Any) -> np.ndarray:
@@ -269,7 +281,7 @@ def ink(page: Any) -> np.ndarray:
 
 
 def expected(levels: np.ndarray, **options: Any) -> str:
-    return repr(NetworkLooking(chapter(), drawing=levels / LEVELS, **options))
+    return repr(NetworkLooking(chapter(), drawing=levels / LEVELS, **SPOT, **options))
 
 
 def test_the_pen_draws_by_mouse(show: Any, looking: NetworkLooking) -> None:
