@@ -215,7 +215,8 @@ class Ask:
             return None
         wrong = [answer for _, answer in (misconceptions.answers(task) if slips is None else slips)]
         dice = Dice(f"{seed}/{task!r}")
-        return shuffled(dice, [task.answer, *shuffled(dice, wrong)[:WRONG]])
+        options = shuffled(dice, [task.answer, *shuffled(dice, wrong)[:WRONG]])
+        return [round(one, 3) if isinstance(one, float) else one for one in options]
 
 
 @dataclass(frozen=True, init=False, eq=False)

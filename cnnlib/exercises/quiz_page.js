@@ -1,4 +1,5 @@
 // A quiz: answers are judged as cnnlib.exercises.checks.check does.
+const rounded = (value) => (Array.isArray(value) ? value.map(rounded) : Math.round(value * 1000) / 1000);
 // A sentence that ends with what to ask oneself.
 const asked = (question, text, answer) => {
   const [ask, chapter] = question.say[0];
@@ -104,7 +105,7 @@ data.questions.forEach((question, q) => {
   };
   show.onclick = () => {
     const [, offered, right] = question.draws[draw], found = options && offered.find(([slip]) => slip < 0)[1];
-    const answer = options ? Object.assign(document.createElement("p"), { innerHTML: found }).textContent : FORMS[question.form].show(right);
+    const answer = options ? Object.assign(document.createElement("p"), { innerHTML: found }).textContent : FORMS[question.form].show(rounded(right));
     over = true;
     say({ state: "shown", ...asked(question, words.shown, answer) });
     show.hidden = true;

@@ -159,12 +159,20 @@ def _common(texts: Sequence[str]) -> str:
 
 
 def label(value: Any) -> str:
-    """How an answer stands in a choice, as HTML."""
+    """How an answer stands in a choice, or where it is told, as HTML: fractions to three decimals.
+
+    >>> label(2 / 3), label((24, 24, 6)), label(np.array([-1.0, 0.5]))
+    ('0.667', '(24, 24, 6)', '−1, 0.5')
+    """
     if isinstance(value, str):
         return marked_line(value)
-    if isinstance(value, np.ndarray) and value.ndim == 2:
-        return f"<pre>{rows_text(value)}</pre>"
-    text = ", ".join(map(str, plain(value))) if isinstance(value, np.ndarray) else brief(value)
+    if isinstance(value, np.ndarray):
+        value = np.round(value, 3)
+        if value.ndim == 2:
+            return f"<pre>{rows_text(value)}</pre>"
+        text = ", ".join(map(str, plain(value)))
+    else:
+        text = brief(round(value, 3) if isinstance(value, float) else value)
     return re.sub(r"-(?=\d)", "−", text)
 
 
