@@ -14,7 +14,7 @@ from cnnlib.explorers.page import Piece
 class Review(Piece):
     """What to review; see :func:`cnnlib.exercises.review`."""
 
-    script, parts, name = "cnnlib.exercises/quiz_review", ("cnnlib.exercises/quiz_kept",), "what-to-review"
+    script, parts, name = "cnnlib.exercises/quiz_review", ("cnnlib.exercises/quiz_kept",), "quiz-review"
     words = REVIEW
 
     def __init__(self) -> None:

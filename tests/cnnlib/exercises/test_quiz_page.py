@@ -303,8 +303,8 @@ def test_without_javascript_a_question_and_its_answer_are_there(show: Any) -> No
     answer = page.locator("details").first
     answer.locator("summary").click()
     assert str(EXAMPLES[0].drawn[0][0].answer) in answer.inner_text()
-    assert page.locator("#what-to-review [data-r=summary]").inner_text() == REVIEW["static"]
-    assert page.locator("#what-to-review li").first.is_visible()
+    assert page.locator("#quiz-review [data-r=summary]").inner_text() == REVIEW["static"]
+    assert page.locator("#quiz-review li").first.is_visible()
 
 
 def answer(page: Any, example: QuizPage, text: str) -> None:
@@ -321,7 +321,7 @@ def test_answers_are_kept_listed_saved_read_and_erased(show: Any, tmp_path: Path
     answer(page, two, "wide")  # cannot be read: no try
     answer(page, two, ", ".join(map(str, two.drawn[0][0].answer)))
     page.reload()
-    here = page.locator("#what-to-review")
+    here = page.locator("#quiz-review")
     counts = {"all": len(listed.places), "tried": 2, "right": 1, "review": 1}
     assert here.locator("[data-r=summary]").inner_text() == REVIEW["summary"].format(**counts)
     said = check(one.drawn[0][0], wrong).text.removesuffix(f" {chapter_reference(entry.chapter)}")
@@ -392,7 +392,7 @@ def test_what_a_file_says_is_text(show: Any, tmp_path: Path) -> None:
     page.locator("input[type=file]").set_input_files(tmp_path / "file.json")
     page.wait_for_function("document.querySelectorAll('[data-r=again] li').length == 1")
     assert one["said"] in page.locator("[data-r=again]").inner_text()
-    assert page.locator("#what-to-review img").count() == 0
+    assert page.locator("#quiz-review img").count() == 0
     assert page.evaluate("Object.keys(JSON.parse(localStorage['cnn-course-quizzes']))") == [place]
 
 
