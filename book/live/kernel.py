@@ -136,7 +136,12 @@ class Course:
         else:
             shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
             return
-        self.lost |= {name: package for name in made_by(self.cell) if name not in shell.user_ns}
+        for name in made_by(self.cell):
+            value = shell.user_ns.get(name)
+            if isinstance(value, dict | list | set) and not value:  # the cell had yet to fill it
+                del shell.user_ns[name]
+            if name not in shell.user_ns:
+                self.lost[name] = package
         shell.display_pub.publish({"text/markdown": said, "text/plain": said.replace("*", "")})
 
 
