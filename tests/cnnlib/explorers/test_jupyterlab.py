@@ -20,6 +20,10 @@ CELLS = (
     "ConvolutionMicroscope([3, 1, 4, 1, 5], [1, 0, -1])",
     "OneWindow()",
     "from cnnlib.exercises import quiz\nquiz('counting-parameters')",
+    "import numpy as np\nfrom cnnlib.explorers import NetworkLooking\n"
+    "from cnnlib.layers import Conv2D, Dense, Flatten\nfrom cnnlib.network import Input, Sequential\n"
+    "model = Sequential([Input((28, 28, 1)), Conv2D(2, 15), Flatten(), Dense(10)])\n"
+    "model.initialize(seed=0)\nNetworkLooking(model, np.eye(28)[None])",
 )
 
 
@@ -82,6 +86,7 @@ def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromi
         page.keyboard.press("Enter")
         assert asked.locator("[role=status]").text_content() == check(task, answer).text
     assert asked.locator("a").count() == 0, "chapters are not beside a notebook"
+    _draw(page, page.locator(".cx").nth(3))
     page.wait_for_timeout(500)
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == len(CELLS)
     assert page.url == address, "the address is JupyterLab's"
@@ -89,3 +94,13 @@ def test_explorers_run_in_jupyterlab_and_keep_their_keys(laboratory: str, chromi
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{folder}/jupyterlab.png")
     page.close()
+
+
+def _draw(page: Any, looking: Any) -> None:
+    """A stroke by keys, some of which are a notebook's commands."""
+    assert looking.locator(".cx-say").inner_text().startswith("28 of 784 cells are drawn")
+    looking.locator("[data-c=pad]").focus()
+    for key in (" ", "ArrowLeft", "ArrowLeft", " ", "x", "m"):
+        page.keyboard.press(key)
+    assert looking.locator("[data-r=pen]").inner_text().startswith("Pen up, row 14, column 12.")
+    assert not looking.locator(".cx-say").inner_text().startswith("28 of")
