@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import nbformat
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -182,7 +181,7 @@ def _well_formed(message: Mapping[str, Any]) -> bool:
     if message["msg_type"] in ("update_display_data", "clear_output"):
         return isinstance(message["content"], dict)
     try:
-        nbformat.validate(output_from_msg(message), ref="output", version=4, version_minor=5)
+        output_from_msg(message)  # which validates it
     except Exception:
         return False
     return True

@@ -85,7 +85,8 @@ def _open(
         opened(self, db_url, course_id, authenticator)
         return
     self.engine = _engine()
-    self.db = scoped_session(sessionmaker(autoflush=True, bind=self.engine, future=True))
+    # Nobody else changes anything, so that nothing need be read again after each commit.
+    self.db = scoped_session(sessionmaker(bind=self.engine, expire_on_commit=False))
     self.check_course(course_id=course_id)
     self.course_id, self.authenticator = course_id, authenticator
 

@@ -40,7 +40,10 @@ from grading.course import ROOT, Course, is_name
 from grading.errors import GradingError, printable
 
 #: The modules that decide what a submission gets.
-_DECIDING = ("task", "intake", "bounded", "trusted", "remote", "preprocessors", "sandbox", "limits", "config")
+_DECIDING = (
+    *("task", "private", "intake", "bounded", "trusted", "remote", "preprocessors"),
+    *("sandbox", "limits", "config"),
+)
 #: What each process does, and how it begins.
 TASK, PREPARE = "grading.task:grade", "grading.task:surround"
 #: Classes up to this size are told of one by one.

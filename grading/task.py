@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import gc
 import json
 import logging
 import os
@@ -229,6 +230,8 @@ def surround(place: Path) -> None:
     os.environ.update(environment(place / "home"))
     os.chdir(place)
     warnings.simplefilter("ignore")  # deprecations inside nbgrader, which are not ours to mend
+    gc.collect()
+    gc.freeze()  # what was imported is no garbage, and need not be looked through again and again
 
 
 def grade(setup: Setup, job: Job) -> Result:

@@ -34,7 +34,7 @@ def bench(root: Path) -> ModuleType:
 @pytest.mark.xdist_group("warm start")
 def test_it_grades_and_writes_tables_and_a_picture(root: Path, tmp_path: Path) -> None:
     """As a process of its own, since it adopts processes that lost their parents."""
-    options = ["--sizes", "1", "--jobs", "1", "--kernels", "1", "--workers", "0", "--memory", "1", "3"]
+    options = ["--sizes", "1", "--jobs", "1", "--kernels", "1", "--workers", "0", "--memory", "3"]
     command = [sys.executable, str(root / "tests" / "benchmarks" / "grading.py"), *options]
     done = subprocess.run(
         [*command, "--only", "ours, tests apart", "--out", str(tmp_path)],
