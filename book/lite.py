@@ -102,10 +102,13 @@ OPTIONS: dict[str, Any] = {
 #: What the page does besides: on a phone, the list of files would leave no room for the notebook.
 SCRIPT = """<script>
 if (innerWidth < 700) {
+  let steady = 0;
   const waiting = setInterval(() => {
-    if (!window.jupyterapp?.shell?.currentWidget) return; // the list opens with the first notebook
-    clearInterval(waiting);
-    jupyterapp.shell.collapseLeft();
+    const shell = window.jupyterapp?.shell;
+    if (!shell || !document.querySelector(".jp-Notebook .jp-Cell")) return;
+    steady = shell.leftCollapsed ? steady + 1 : 0; // it opens a moment after the notebook
+    if (!steady) shell.collapseLeft();
+    if (steady > 20) clearInterval(waiting);
   }, 100);
 }
 </script>
