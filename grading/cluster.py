@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 from distributed import Client, LocalCluster, WorkerPlugin, as_completed
 
@@ -28,6 +29,9 @@ from grading.errors import GradingError
 
 #: The address that asks for workers on this machine.
 LOCAL = "local"
+#: Dask keeps the last messages of each connection for those who look into Dask: a thousand for each worker,
+#: as large as submissions are. So many are enough here.
+LOG_LENGTH, FEW = "distributed.admin.low-level-log-length", 10
 #: Seconds to wait for a scheduler, and for its first worker.
 PATIENCE = 60
 
@@ -50,6 +54,7 @@ class Cluster:
     def __enter__(self) -> Cluster:
         with contextlib.ExitStack() as stack:
             place: Any = self._address
+            stack.enter_context(dask.config.set({LOG_LENGTH: FEW}))
             if self._address == LOCAL:
                 place = stack.enter_context(
                     LocalCluster(

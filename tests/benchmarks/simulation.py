@@ -147,7 +147,11 @@ def cluster_of(workers: int, processes: int) -> Iterator[tuple[str, psutil.Proce
     """A real scheduler and simulated workers: its address, its process, theirs."""
     with tempfile.TemporaryDirectory(prefix="simulation-", ignore_cleanup_errors=True) as folder:
         file = Path(folder) / "scheduler.json"
+        # As the guide for instructors says, or it keeps a thousand submissions for each worker.
+        variable = "DASK_" + cluster.LOG_LENGTH.replace(".", "__").replace("-", "_").upper()
+        variables = os.environ | {variable: str(cluster.FEW)}
         common: Any = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        common["env"] = variables
         begin = ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
         started = [
             subprocess.Popen(
@@ -413,16 +417,15 @@ def table(said: Numbers, found: Sequence[Numbers], file: Path) -> None:
     """The table for the book: who is asked, and what it bears."""
     kinds = list(dict.fromkeys(line["kind"] for line in said["written"]))
     with file.open("w", newline="", encoding="utf-8") as out:
-        writer = csv.writer(out)
+        writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["part", "ms a submission", "submissions a second", f"hours for {MANY:,}"])
         for line in found:
-            writer.writerow(
-                [line["part"], *(f"{x:,.3g}" for x in (1e3 * line["seconds"], line["rate"], line["hours"]))]
-            )
+            numbers = 1e3 * line["seconds"], line["rate"], line["hours"]
+            writer.writerow([line["part"], *(f"{x:,.0f}" if x >= 100 else f"{x:.2g}" for x in numbers)])
         for kind in kinds:
             number = enough(found, kind)
             all_hours = hours(found, number, kind)
-            writer.writerow([f"all together, {kind}, {number} workers", "", "", f"{all_hours:.3g}"])
+            writer.writerow([f"all together, {kind}, {number} workers", "", "", f"{all_hours:.2g}"])
         done, about = said["scheduled"][-1]["done"], said["about"]
         busy = f"load {about['load'][0]:.1f} at the beginning"
         writer.writerow([f"measured with {done:,} submissions sent: {about['machine']}, {busy}", "", "", ""])

@@ -26,10 +26,19 @@ def test_what_was_recorded_is_of_the_rehearsal_class(simulation) -> None:
     assert 0.1 < min(recorded["seconds"]) <= max(recorded["seconds"]) < 60
 
 
-def test_all_are_scheduled_once_and_a_table_and_a_picture_are_drawn(simulation, tmp_path: Path) -> None:
-    recorded = json.loads(simulation.RECORDED.read_text())
+def test_all_are_scheduled_once_and_a_table_and_a_picture_are_drawn(
+    simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded, kept, real = json.loads(simulation.RECORDED.read_text()), [], simulation.Simulated.run
+
+    def run(self, jobs):
+        kept.append(self.client.scheduler_comm.recent_message_log.maxlen)
+        return real(self, jobs)
+
+    monkeypatch.setattr(simulation.Simulated, "run", run)
     scheduled = simulation.schedule(recorded, many=60, workers=3, faster=200)
     assert scheduled[-1]["done"] == 60
+    assert kept == [simulation.cluster.FEW], "submissions that were sent stay in memory"
     written = [
         {
             "kind": kind,
