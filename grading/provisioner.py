@@ -62,6 +62,7 @@ class WarmStart:
     """A process behind the outer wall that has imported everything, and forks kernels on demand."""
 
     def __init__(self, modules: list[str], root: Path = ROOT) -> None:
+        self._closed = False
         # A short path: the names of local sockets end at 107 bytes.
         places.sweep(Path("/tmp"))
         processor.sweep()
@@ -99,10 +100,12 @@ class WarmStart:
         return self._process.poll() is None
 
     def close(self) -> None:
-        """End it, and every kernel with it."""
+        """End it, and every kernel with it; a second time does nothing."""
+        if self._closed:  # the numbers of its descriptors may be somebody else's by now
+            return
+        self._closed = True
         atexit.unregister(self.close)
-        with contextlib.suppress(OSError):
-            os.close(self._life)
+        os.close(self._life)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
         if self._process.poll() is None:
