@@ -117,7 +117,9 @@ def test_the_real_course_stages_no_solutions_and_no_python(tmp_path: Path) -> No
     stage(ROOT, tmp_path / "stage")
     staged = [path for path in (tmp_path / "stage").rglob("*") if path.is_file()]
     assert len(staged) > 8
-    assert {path.suffix for path in staged} <= {".md", ".yml", ".bib", ".css", ".js", ".svg", ".html", ".png"}
+    assert {path.suffix for path in staged} <= {
+        *(".md", ".yml", ".bib", ".css", ".js", ".svg", ".html", ".png", ".csv")
+    }
 
 
 def test_a_chapter_alone_is_staged_with_the_bibliography(tmp_path: Path) -> None:
