@@ -1,11 +1,14 @@
 """Which submissions are more alike than those of people who worked apart: a hint for a person, not a verdict.
 
-Two things are compared, by RapidFuzz's ratio of what two sequences have in common:
+Three things are looked at:
 
-* the code of the answers, as tokens: without what was given out, comments, layout and docstrings, and with
-  all names that students choose counting as one, so that renaming hides nothing;
+* the code of the answers, as tokens, compared by RapidFuzz's ratio of what two sequences have in common:
+  without what was given out, comments, layout and docstrings, and with all names that students choose
+  counting as one, so that renaming hides nothing;
 * wrong answers that are no slip of the course's registry. The same slip is what a class has in common; the
-  same wrong number that nobody else has is not.
+  same wrong number that nobody else has is not;
+* answers that are right for another student's numbers: since each has other numbers, a value that was copied
+  tells so by itself, and mostly whose it is (:func:`borrowed`).
 
 Short answers tell nothing and right ones are alike by themselves, so a pair is named only where there is
 enough code (:data:`LEAST`) and it is nearly the same (:data:`ALIKE`), or where wrong answers that few others
@@ -15,21 +18,29 @@ seen, is named for nobody.
 
 from __future__ import annotations
 
+import ast
 import builtins
+import contextlib
 import io
 import keyword
 import token
 import tokenize
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 from nbformat import NotebookNode
 from nbgrader.utils import is_solution
 from rapidfuzz import fuzz
 
+from cnnlib.exercises import Assignment, sheets
+from cnnlib.exercises.answers import FormError
+from cnnlib.exercises.sheet import Asked, ask, normalised, seed
+from cnnlib.exercises.tasks import TaskError
 from grading import verdicts
 
 #: Tokens that all code of a submission must have, before likeness means anything.
@@ -44,6 +55,8 @@ ALIKE_AND_WRONG = 80
 RARE = 3
 #: Wrong answers in common that are worth a look whatever the code.
 SAME_WRONG = 2
+#: Signs that a cell may have for its values to be read.
+READABLE = 4000
 
 _KEPT = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"np", "numpy", "keras"}
 _LAYOUT = {
@@ -66,6 +79,22 @@ class Work:
     code: str
     #: Wrong answers that are no registered slip: the question, what was asked, and what was said of them.
     wrong: frozenset[tuple[str, str, str]]
+    #: Answers that are right for another student's numbers, by name: the value, where it can be read.
+    foreign: Mapping[str, Any] = field(default_factory=dict)
+    #: The id that the notebook names, where answers are right for its numbers.
+    typed: str | None = None
+
+
+@dataclass(frozen=True)
+class Borrowed:
+    """A student with answers that are right, but for somebody else's numbers."""
+
+    student: str
+    answers: tuple[str, ...]
+    #: Those for whose numbers most of these answers are right; none where the notebook does not tell.
+    owners: tuple[str, ...]
+    #: The id under which the student seems to have worked, where the notebook names another.
+    typed: str | None
 
 
 @dataclass(frozen=True)
@@ -119,18 +148,90 @@ class Reader:
     def read(self, student: str, notebooks: Iterable[NotebookNode]) -> Work:
         """What of a graded submission is compared."""
         signs: list[str] = []
-        wrong = set()
+        wrong, foreign = set(), set[str]()
+        shown: dict[str, Any] = {}
+        typed = None
         for notebook in notebooks:
             for cell in notebook.cells:
                 if cell.cell_type == "code" and is_solution(cell):
+                    shown |= values(cell.source)
                     given = self._given.get(cell.metadata.nbgrader.grade_id, ())
                     own = tokens(cell.source, given)
                     for each in own if len(own) >= LEAST_ANSWER else ():
                         signs.append(self._signs.setdefault(each, chr(0x100 + len(self._signs) % 0xD000)))
             for question, told in verdicts.of(notebook):
-                if told.went == "none" and told.slip is None and any(c.isdigit() for c in told.text[:40]):
+                if told.foreign:
+                    foreign.add(told.name)
+                    typed = told.typed or typed
+                elif told.went == "none" and told.slip is None and any(c.isdigit() for c in told.text[:40]):
                     wrong.add((question, told.name, told.text))
-        return Work(student, "".join(signs), frozenset(wrong))
+        theirs = {name: shown.get(name) for name in sorted(foreign)}
+        return Work(student, "".join(signs), frozenset(wrong), theirs, typed)
+
+
+def values(source: str) -> dict[str, Any]:
+    r"""The values that code gives to names and shows as they are: numbers, text, lists, and arrays of them.
+
+    >>> values("size = 28  # wide\nmap_a = np.array([[1, -2]])\ncount = 3 * size\nb, c = 1, 2")
+    {'size': 28, 'map_a': [[1, -2]]}
+    """
+    found: dict[str, Any] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what students wrote may be odd
+            lines = ast.parse(source if len(source) <= READABLE else "").body
+        for line in lines:
+            if (
+                isinstance(line, ast.Assign)
+                and len(line.targets) == 1
+                and isinstance(line.targets[0], ast.Name)
+            ):
+                shown = line.value
+                if isinstance(shown, ast.Call) and len(shown.args) == 1:
+                    shown = shown.args[0]
+                with contextlib.suppress(ValueError, TypeError):
+                    found[line.targets[0].id] = ast.literal_eval(shown)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # no Python, or too much of it
+        pass
+    return found
+
+
+def borrowed(name: str, works: Sequence[Work]) -> list[Borrowed]:
+    """Who of an assignment gave answers that are right for other students' numbers, and whose these are.
+
+    A small number may be another's by chance: named are those for whom the most of a student's answers fit.
+    """
+    try:
+        assignment = sheets.load(name)
+    except TaskError:  # everybody has the same numbers
+        return []
+    found = []
+    for work in works:
+        if work.foreign:
+            fitting = Counter(
+                other.student
+                for other in works
+                if normalised(other.student) != normalised(work.student)
+                for _ in _fitting(assignment, work, other.student)
+            )
+            most = max(fitting.values(), default=0)
+            owners = sorted(student for student, count in fitting.items() if count == most)
+            told = tuple(owners) if len(owners) <= RARE else ()
+            found.append(Borrowed(work.student, tuple(work.foreign), told, work.typed))
+    return sorted(found, key=lambda each: (-len(each.answers), each.student))
+
+
+def _fitting(assignment: Assignment, work: Work, other: str) -> Iterator[str]:
+    """The answers of a work that are right for another student's numbers."""
+    for question in assignment.questions:
+        wanted = [part.name for part in question.values if work.foreign.get(part.name) is not None]
+        asked: Asked | None = None
+        for part in wanted:
+            asked = asked or ask(question, seed(other, assignment.name, question.id))
+            task = asked.tasks[part]
+            with contextlib.suppress(FormError):
+                if task.kind.form.same(task.kind.form.read(work.foreign[part]), task.answer):
+                    yield part
 
 
 def pairs(works: Sequence[Work], most: int = 50) -> list[Pair]:

@@ -71,6 +71,7 @@ class Read:
     slips: tuple[Slip, ...] = ()
     unknown: tuple[Unknown, ...] = ()
     pairs: tuple[likeness.Pair, ...] = ()
+    borrowed: tuple[likeness.Borrowed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ def read(course: Course, table: Table) -> Read:
         slips=tuple(sorted(found, key=lambda slip: (-slip.students, slip.name))),
         unknown=tuple(sorted(several, key=lambda each: (-each.students, each.question, each.message))[:20]),
         pairs=tuple(likeness.pairs(works)),
+        borrowed=tuple(likeness.borrowed(table.assignment, works)),
     )
 
 
@@ -296,4 +298,11 @@ def write(course: Course, tables: Sequence[Table]) -> Path:
         picture = data_address(drawn.getvalue(), "image/svg+xml")
         names = {row.student: row.name for row in table.rows}
         entries.append((summary, picture, describe(summary), read(course, table), names))
-    return render("report.html.j2", folder / "index.html", entries=entries, likeness=likeness, weak=WEAK)
+    return render(
+        "report.html.j2",
+        folder / "index.html",
+        entries=entries,
+        likeness=likeness,
+        weak=WEAK,
+        enough=ENOUGH,
+    )

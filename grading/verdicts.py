@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbgrader.utils import is_grade, is_solution
 
 from cnnlib.exercises.misconceptions import Misconception, everything
-from cnnlib.exercises.wording import CHAPTERS, say
+from cnnlib.exercises.wording import CHAPTERS, SAY, say
 
 _LINE = re.compile(
     r"(?P<name>[^:]{1,120}): (?P<text>.+) \[(?P<won>\d+(?:\.\d+)?) of (?P<worth>\d+(?:\.\d+)?)\]"
@@ -26,6 +26,12 @@ _CHAPTERS = {
     for number, title, page in CHAPTERS.values()
 }
 _CHAPTER = re.compile("|".join(map(re.escape, _CHAPTERS)))
+#: What is said of an answer that is right for another student's numbers, and for those of the id that the
+#: notebook names.
+_ANOTHERS = say("anothers-numbers")
+_TYPED = re.compile(
+    re.escape(SAY["typed-numbers"]).replace(r"\{typed\}", "(?P<typed>.+)").replace(r"\{student\}", ".+")
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,21 @@ class Told:
     def went(self) -> str:
         """In a word: full, part, none."""
         return "full" if self.won >= self.worth else "part" if self.won else "none"
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the answer is right, but for numbers that are not this student's."""
+        return self.text.startswith(_ANOTHERS) or self.typed is not None
+
+    @property
+    def typed(self) -> str | None:
+        """The id that the notebook names and for whose numbers the answer is right, where that is so.
+
+        >>> Told("size", say("typed-numbers", student="ada", typed="bo"), 0, 1).typed
+        'bo'
+        """
+        match = _TYPED.match(self.text)
+        return match["typed"] if match else None
 
     @property
     def slip(self) -> Misconception | None:

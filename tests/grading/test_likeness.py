@@ -8,6 +8,8 @@ import time
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from cnnlib.exercises import Sheet
+from cnnlib.exercises.wording import say
 from grading import likeness
 
 LOOPS = '''
@@ -97,6 +99,64 @@ def test_what_was_given_out_does_not_count() -> None:
     reader = likeness.Reader([notebook(LOOPS)])
     works = [reader.read(student, [notebook(LOOPS + "\npass")]) for student in ("ada", "bo")]
     assert [work.code for work in works] == ["", ""]
+
+
+NAME, ANOTHERS = "03-sizes-and-counts", say("anothers-numbers")
+
+
+def graded(answers: dict[str, object], said: str = ANOTHERS):
+    """A graded notebook with these values, of all of which its test said the same."""
+    book = notebook("\n".join(f"{name} = {value!r}  # so" for name, value in answers.items()))
+    text = "".join(f"{name}: {said} [0 of 1]\n" for name in answers)
+    book.cells[1].outputs = [new_output("stream", name="stdout", text=text)]
+    return book
+
+
+def theirs(student: str) -> dict[str, object]:
+    """The right answers to a student's numbers, to a few questions."""
+    sheet = Sheet(NAME, student_id=student)
+    return sheet.answers("first-size") | sheet.answers("layer-shape") | sheet.answers("dropped-column")
+
+
+def lent(**submissions) -> list[likeness.Borrowed]:
+    reader = likeness.Reader()
+    return likeness.borrowed(NAME, [reader.read(student, [book]) for student, book in submissions.items()])
+
+
+def test_values_of_somebody_else_tell_whose_they_are() -> None:
+    others = {name: graded({}) for name in ("ada", "cy", "dee", "eve", "Bo")}
+    (found,) = lent(**others, bob=graded(theirs("dee")))
+    assert (found.student, found.owners, found.typed) == ("bob", ("dee",), None)
+    assert set(found.answers) == set(theirs("dee"))
+    # … also where they are of nobody in this class, or are not written down as they are
+    (found,) = lent(ada=graded({}), bob=graded(theirs("dee") | {"size_a": 10**6}))
+    assert found.owners == ()
+    computed = graded(theirs("dee"))
+    computed.cells[0].source = computed.cells[0].source.replace("=", "= 0 +")
+    assert [each.owners for each in lent(ada=graded({}), bob=computed)] == [()]
+
+
+def test_who_worked_under_another_id_is_named_with_it() -> None:
+    said = say("typed-numbers", student="bob", typed="dee <b>")
+    (found,) = lent(ada=graded({}), bob=graded(theirs("dee"), said), dee=graded({}))
+    assert (found.owners, found.typed) == (("dee",), "dee <b>")
+    # … which is no wrong answer that two have in common
+    both = {name: graded({"size_a": 1}, say("typed-numbers", student=name, typed="7")) for name in "ab"}
+    assert named(**both) == {}
+
+
+def test_wrong_answers_are_nobody_s_and_other_assignments_have_no_owners() -> None:
+    assert lent(ada=graded(theirs("dee"), "17 is not right yet."), dee=graded({})) == []
+    work = likeness.Reader().read("bob", [graded(theirs("dee"))])
+    assert likeness.borrowed("01-tiny", [work]) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["f(" * 90, "-" * 3990 + "1", "x = " + "[" * 3990, "x = 1 if" * 99, "x = {[]: 1}"]
+)
+def test_no_answer_is_too_much_to_look_for_values(code: str) -> None:
+    assert likeness.values(code) == {}
+    assert likeness.values(f"y = 2\n{' ' * likeness.READABLE}") == {}
 
 
 @pytest.mark.parametrize("code", ["def f(:\n", "'''", "x = $", "\x00", "  a\n b", "(" * 300, "é = 1\n\tx"])

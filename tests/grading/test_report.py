@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from grading import report
+from grading import likeness, report
 from grading.gradebook import Mark, Question, Row, Table
 
 QUESTIONS = (Question("a", 2, False), Question("b", 2, False), Question("c", 4, False))
@@ -57,6 +57,54 @@ def test_who_ran_without_the_sandbox_is_named() -> None:
         "s2",
     ]
     assert report.summarise(table(scores)).unsandboxed == ()
+
+
+def test_the_page_leads_to_what_needs_a_person_and_escapes_names(tmp_path, monkeypatch) -> None:
+    waiting = {q.name: Mark(None, None, 0, q.name == "c") for q in QUESTIONS}
+    row = Row("bo", "<b>Bo</b>", "<script>", None, True, marks=waiting)
+    more = Row("cy", "", "", None, True, marks=waiting, problem="<i>no notebook</i>")
+    found = report.Read(
+        pairs=(likeness.Pair(("bo", "cy"), 99.0, ("<u>17</u>",)),),
+        borrowed=(likeness.Borrowed("bo", tuple("abcdefgh"), ("cy",), "<s>dee</s>"),),
+    )
+    monkeypatch.setattr(report, "read", lambda course, table: found)
+    course = type("", (), {"folder": tmp_path})
+    page = BeautifulSoup(
+        report.write(course, [Table("01", None, QUESTIONS, (row, more))]).read_text("utf-8"), "html.parser"
+    )
+    figures = [cell.text for cell in page.select("#overview + div tbody td")]
+    assert figures == ["01", "2 of 2", "0 %", "0 %", "2", "1", "0", "2"]
+    targets = {link["href"] for link in page.select("#overview + div a")}
+    assert targets == {"#a1", "#mark1", "#zero1", "#alike1"}
+    assert all(page.select(target) for target in targets)
+    said = " ".join(page.text.split())
+    assert (
+        "<b>Bo</b> <script> (bo): 8 answers (a, b, c, d, e, f, …), right for the numbers of cy (cy)" in said
+    )
+    assert "the notebook names <s>dee</s> as its student" in said
+    assert not page.find_all(["script", "b", "i", "u", "s"])
+
+
+@pytest.mark.grading
+@pytest.mark.slow
+@pytest.mark.xdist_group("rehearsal")
+def test_those_of_the_rehearsal_class_who_copied_values_are_named(rehearsed) -> None:
+    from pathlib import Path
+
+    from grading import run
+    from grading.rehearsal import Rehearsal
+
+    works = Rehearsal.read(Path(rehearsed.root) / "tests" / "class", rehearsed).works
+    copiers = {(w.assignment, w.student) for w in works if "Copied the values" in w.about}
+    assert copiers
+    before = {
+        w.assignment: [other.student for other in works if other.assignment == w.assignment] for w in works
+    }
+    for table in run.tables(rehearsed, sorted({name for name, _ in copiers})):
+        (found,) = report.read(rehearsed, table).borrowed
+        assert (table.assignment, found.student) in copiers
+        students = before[table.assignment]
+        assert found.owners == (students[students.index(found.student) - 1],)
 
 
 @pytest.mark.grading
