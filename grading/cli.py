@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from grading.course import ROOT, Course
 from grading.errors import GradingError, printable
@@ -17,7 +18,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m grading",
         description="Release exercises, grade what students hand in, and tell them and you how it went.",
-        epilog="Submissions lie in class/submitted/STUDENT/ASSIGNMENT/; all results lie in class/ too.",
+        epilog="Submissions lie in class/submitted/STUDENT/ASSIGNMENT/; all results lie in class/ too. "
+        "VERB --help tells what a verb can be told.",
     )
     top.add_argument(
         "--class",
@@ -26,66 +28,124 @@ def parser() -> argparse.ArgumentParser:
         help="the class's folder (default: the environment variable COURSE_CLASS, or class/ in the checkout)",
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    verb = verbs.add_parser("release", help="make exercises/ from solutions/")
-    verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
-
-    verbs.add_parser(
-        "bundle", help="put the released notebooks, cnnlib and a guide into one archive for students"
+    book = argparse.ArgumentParser(add_help=False)
+    book.add_argument(
+        "--db",
+        metavar="URL",
+        help="the gradebook's database, such as postgresql+psycopg2://… "
+        "(default: the file gradebook.db in the class's folder, unless nbgrader_config.py names another)",
     )
 
-    verb = verbs.add_parser(
+    def add(name: str, text: str, more: str = "", **about: Any) -> argparse.ArgumentParser:
+        whole = f"{text[0].upper()}{text[1:]}.{' ' if more else ''}{more}"
+        return verbs.add_parser(name, help=text, description=whole, **about)
+
+    def add_assignments(verb: argparse.ArgumentParser) -> None:
+        verb.add_argument(
+            "assignments",
+            nargs="*",
+            metavar="ASSIGNMENT",
+            help="which ones, by name or how it begins (default: all)",
+        )
+
+    def add_assignment(verb: argparse.ArgumentParser) -> None:
+        verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
+
+    add_assignments(
+        add(
+            "release",
+            "make exercises/ from solutions/",
+            "Solutions and hidden tests are left out. What is unchanged is not touched; a file in exercises/ "
+            "that holds answers is kept aside.",
+        )
+    )
+    add("bundle", "put the released notebooks, cnnlib and a guide into one archive for students")
+
+    verb = add(
         "collect",
-        help="put submissions downloaded from Moodle or Canvas, or of nbgrader's exchange, into the class",
+        "put submissions downloaded from Moodle or Canvas, or of nbgrader's exchange, into the class",
+        "Each goes to class/submitted/STUDENT/ASSIGNMENT/, in the place of what lies there.",
+        parents=[book],
     )
-    verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
+    add_assignment(verb)
     verb.add_argument("sources", nargs="+", metavar="FILE", help="a folder of downloads, or a zip archive")
 
-    verb = verbs.add_parser(
-        "grade", help="grade new and changed submissions, then write feedback, marks and report"
+    verb = add(
+        "grade",
+        "grade new and changed submissions, then write feedback, marks and report",
+        "A run that was cut short goes on with the same command. Points and comments given by hand stay.",
+        parents=[book],
     )
-    verb.add_argument("assignment", metavar="ASSIGNMENT", help="its name, or how its name begins: 03")
+    add_assignment(verb)
     verb.add_argument(
-        "--student", action="append", default=[], metavar="ID", help="only this one (may be repeated)"
+        "--student",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only this one (may be repeated; default: all)",
     )
-
     verb.add_argument(
-        "--jobs", type=int, default=0, metavar="N", help="so many at a time (default: one for each core)"
+        "--jobs",
+        type=_at_least_one,
+        default=0,
+        metavar="N",
+        help="so many at a time (default: one for each core)",
     )
     verb.add_argument(
-        "--scheduler", default="", metavar="ADDRESS", help="a Dask cluster does the work (`local`: one here)"
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="a Dask cluster does the work: tcp://…, or `local` for one here "
+        "(default: processes of this machine)",
     )
-    verb.add_argument("--db", metavar="URL", help="the gradebook's database: postgresql+psycopg2://…")
     verb.add_argument(
         "--question", default="", metavar="ID", help="grade this question anew in all; leave all other marks"
     )
     verb.add_argument("--again", action="store_true", help="grade what is unchanged too")
     verb.add_argument(
-        "--plain", action="store_true", help="run tests in the student's own kernel, as nbgrader does"
+        "--plain",
+        action="store_true",
+        help="run tests in the student's own kernel, as nbgrader does (default: out of its reach)",
     )
     verb.add_argument(
         "--unsandboxed", action="store_true", help="where there can be no sandbox: go on without one"
     )
 
-    for name, text in (
-        ("feedback", "write the feedback pages anew where marks or comments changed"),
-        ("export", "write the marks as CSV: class/marks/ASSIGNMENT.csv"),
-    ):
-        verb = verbs.add_parser(name, help=text)
-        verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
-        if name == "export":
-            verb.add_argument(
-                "--format", choices=["csv", "canvas", "moodle"], default="csv", help="who is to read it"
-            )
+    verb = add("feedback", "write the feedback pages anew where marks or comments changed", parents=[book])
+    add_assignments(verb)
+    verb = add(
+        "export",
+        "write the marks as CSV: class/marks/ASSIGNMENT.csv",
+        "The files for Canvas and Moodle hold final marks alone, so that an import takes nothing away.",
+        parents=[book],
+    )
+    add_assignments(verb)
+    verb.add_argument(
+        "--format",
+        choices=["csv", "canvas", "moodle"],
+        default="csv",
+        help="what is to read it (default: csv, all columns for a spreadsheet)",
+    )
 
-    verb = verbs.add_parser("key", help="write a student's answer key: class/keys/STUDENT/ASSIGNMENT.html")
+    verb = add("key", "write a student's answer key: class/keys/STUDENT/ASSIGNMENT.html")
     verb.add_argument("student", metavar="STUDENT", help="the student's id")
-    verb.add_argument("assignments", nargs="*", metavar="ASSIGNMENT", help="which ones (default: all)")
+    add_assignments(verb)
 
-    verbs.add_parser("report", help="write the instructor's page with pictures: class/report/index.html")
-    verbs.add_parser("doctor", help="try which protections against students' code hold on this machine")
-    verbs.add_parser("rehearse", help="grade the rehearsal class of tests/class into build/rehearsal")
+    add(
+        "report",
+        "write the instructor's page with pictures: class/report/index.html",
+        "It tells of every assignment that is in the gradebook.",
+        parents=[book],
+    )
+    add("doctor", "try which protections against students' code hold on this machine")
+    add("rehearse", "grade the rehearsal class of tests/class into build/rehearsal")
     return top
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: give 1 or more")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:

@@ -51,6 +51,9 @@ TEMPLATE = "course_feedback"
 #: The cell that grading puts on top of a notebook that got nothing (:mod:`grading.task`).
 NO_POINTS = "no-points"
 
+#: nbgrader's comment on an answer that was left as it was given out.
+NO_RESPONSE = "No response."
+
 #: What takes the place of a line that would show a hidden test.
 WITHHELD = "[a line of the hidden tests is left out here]"
 
@@ -185,6 +188,8 @@ class Marks(NbGraderPreprocessor):
                     given["comment"] = comments[given.grade_id]
                     if self.problem and (given["comment"] or "").startswith("No points: "):
                         given["comment"] = None
+                    if given["comment"] == NO_RESPONSE and not is_grade(cell):
+                        given["comment"] = None  # the test below says so, or nothing was asked, as of the id
                 if is_grade(cell) or is_task(cell):
                     grade = grades[given.grade_id]
                     given.update(

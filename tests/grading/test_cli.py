@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading import gradebook, state
-from grading.cli import main
+from grading.cli import main, parser
 
 pytestmark = pytest.mark.grading
 
@@ -190,6 +190,39 @@ def test_from_another_folder_without_a_home_or_path(small, tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "김지우  2 points" in done.stdout
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["feedback", "export", "report", "collect"])
+def test_a_gradebook_that_one_verb_was_told_all_can_be_told(small, capsys, verb: str, tmp_path) -> None:
+    """Marks that were written elsewhere must be found there again."""
+    other = tmp_path / "other.db"
+    more = ["01", str(tmp_path)] if verb == "collect" else []
+    if verb == "collect":
+        other.write_bytes(b"not a database at all" * 100)  # looked at for names, where it is there
+        assert "other.db cannot be used" in told(
+            capsys, verb, "--db", f"sqlite:///{other}", *more, root=small.root
+        )
+    else:
+        said = told(capsys, verb, "--db", f"sqlite:///{other}", root=small.root)
+        assert f"there is no gradebook at {other} yet" in said
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "two", "1.5"])
+def test_a_number_of_processes_that_is_none(number: str, capsys) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["grade", "01", "--jobs", number])
+    assert f"{number!r} is no number of processes: give 1 or more" in capsys.readouterr().err
+
+
+def test_each_verb_says_what_it_does_and_what_happens_by_default() -> None:
+    (verbs,) = (action for action in parser()._actions if isinstance(action.choices, dict))
+    for name, verb in verbs.choices.items():
+        assert verb.description, name
+        for action in verb._actions:
+            assert action.help, (name, action.dest)
+            if action.nargs in (None, "*") and not action.required:  # what may be left out
+                said = "all other" in action.help or "default: " in action.help
+                assert said, (name, action.dest)
 
 
 def test_help_is_quick_and_names_every_verb() -> None:

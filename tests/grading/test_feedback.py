@@ -328,6 +328,7 @@ def test_a_page_of_a_hostile_student(small) -> None:
     assert WITHHELD in page  # the hook did print the hidden tests
     assert "hidden_expectation" not in page
     assert "1001" not in page
+    assert "No response" not in page  # of the function: its test says so, beside its marks
     soup = BeautifulSoup(page, "html.parser")
     assert soup.find("meta", {"http-equiv": "Content-Security-Policy"})["content"].startswith(
         "default-src 'none'"

@@ -101,10 +101,10 @@ def test_what_was_given_out_does_not_count() -> None:
     assert [work.code for work in works] == ["", ""]
 
 
-NAME, ANOTHERS = "03-sizes-and-counts", say("anothers-numbers")
+NAME, FOREIGN = "03-sizes-and-counts", say("anothers-numbers")
 
 
-def graded(answers: dict[str, object], said: str = ANOTHERS):
+def graded(answers: dict[str, object], said: str = FOREIGN):
     """A graded notebook with these values, of all of which its test said the same."""
     book = notebook("\n".join(f"{name} = {value!r}  # so" for name, value in answers.items()))
     text = "".join(f"{name}: {said} [0 of 1]\n" for name in answers)
