@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +14,19 @@ from grading.gradebook import Row, Table
 
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+#: What a terminal would obey when the file is shown in one, but for tabs and ends of lines.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def neutral(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute; others lose nothing but see an apostrophe.
+    r"""Text that a spreadsheet shows and does not compute, and no terminal obeys.
 
-    >>> neutral("=HYPERLINK(1)"), neutral("-3"), neutral("Kim")
-    ("'=HYPERLINK(1)", "'-3", 'Kim')
+    Programs that compute nothing see an apostrophe.
+
+    >>> neutral("=HYPERLINK(1)"), neutral("-3"), neutral("Kim"), neutral("\x1b[2J")
+    ("'=HYPERLINK(1)", "'-3", 'Kim', '\\x1b[2J')
     """
+    text = _CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
     return "'" + text if text.lstrip(" ").startswith(_FORMULA) or text.startswith(_FORMULA) else text
 
 

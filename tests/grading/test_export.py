@@ -153,6 +153,14 @@ def test_no_field_of_any_format_is_a_formula(kind: str, name: str) -> None:
             assert not field.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_no_field_of_any_format_moves_a_terminal(kind: str) -> None:
+    marks = {q.name: Mark(1, None, 0, False) for q in QUESTIONS}
+    name = "".join(map(chr, (*range(32), *range(127, 160))))
+    text = FORMATS[kind][0](table(row(first=name, last=name, marks=marks, problem=name))).decode("utf-8-sig")
+    assert {sign for sign in text if not sign.isprintable()} <= set("\t\r\n")
+
+
 def test_each_format_has_a_file_of_its_own(tmp_path) -> None:
     files = [write(CLASS, tmp_path / "marks", kind) for kind in FORMATS]
     assert [file.name for file in files] == ["01-tiny.csv", "01-tiny.canvas.csv", "01-tiny.moodle.csv"]
