@@ -362,7 +362,13 @@ class _Progress:
         self._began = self._said = time.monotonic()
         self._watched = sys.stderr.isatty()
         tqdm.monitor_interval = 0  # no thread of its own
-        self._bar = tqdm(total=number, unit="", disable=not self._watched, leave=False, smoothing=0.1)
+        self._bar = tqdm(
+            total=number,
+            bar_format="{percentage:3.0f} % |{bar}| {n} of {total} graded, {remaining} left",
+            disable=not self._watched,
+            leave=False,
+            smoothing=0.1,
+        )
 
     def tell(self, result: task.Result, recorded: gradebook.Recorded) -> None:
         """One more is done."""

@@ -207,6 +207,27 @@ def test_a_gradebook_that_one_verb_was_told_all_can_be_told(small, capsys, verb:
         assert f"there is no gradebook at {other} yet" in said
 
 
+def test_who_watches_sees_how_far_it_is_and_how_long_it_takes(capfd, monkeypatch) -> None:
+    from grading import run
+    from grading.gradebook import Recorded
+    from grading.task import Result
+
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    progress = run._Progress(2)
+    progress.tell(Result("ada", "01", final=True, sandboxed=True), Recorded(3, 0))
+    progress.tell(
+        Result("bo", "01", final=True, sandboxed=True, problem="no notebook\x1b[2J"), Recorded(0, 0)
+    )
+    progress.close()
+    said = capfd.readouterr()
+    assert said.out.strip().splitlines()[-1].endswith(r"[2/2] bo  0 points: no notebook\x1b[2J")
+    assert "ada" not in said.out  # nothing to tell of
+    assert "0 of 2 graded, ? left" in said.err
+    assert " 50 % |" in said.err
+    assert "1 of 2 graded, 00:0" in said.err
+
+
 @pytest.mark.parametrize("number", ["0", "-2", "two", "1.5"])
 def test_a_number_of_processes_that_is_none(number: str, capsys) -> None:
     with pytest.raises(SystemExit):
