@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import sqlalchemy
 import sqlalchemy.exc
 from nbgrader.api import Assignment, Base, Grade, Gradebook, MissingEntry, get_alembic_version
 
-from grading import state
+from grading import rows, state
 from grading.course import Course
 from grading.errors import GradingError
 from grading.task import Result
@@ -219,7 +220,7 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
     asked = questions(course, entry)
     handed_in = set(course.students(assignment))
     submissions = {s.student.id: s for s in book.assignment_submissions(assignment)}
-    rows = []
+    found = []
     known = {s.id: s for s in book.students}
     for student_id in known.keys() | handed_in:
         student, submission = known.get(student_id), submissions.get(student_id)
@@ -231,7 +232,7 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
         # nbgrader begins rows before it grades, and takes the folder away where grading fails.
         graded = (course.autograded / student_id / assignment).is_dir()
         noted = state.read(course.stamp(assignment, student_id))
-        rows.append(
+        found.append(
             Row(
                 student=student_id,
                 first_name=(student and student.first_name) or "",
@@ -248,8 +249,8 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
                 sandboxed=bool(noted.get("sandboxed", True)),
             )
         )
-    rows.sort(key=lambda r: (r.last_name.casefold(), r.first_name.casefold(), r.student))
-    return Table(assignment, entry.duedate, tuple(asked), tuple(rows))
+    found.sort(key=lambda r: (r.last_name.casefold(), r.first_name.casefold(), r.student))
+    return Table(assignment, entry.duedate, tuple(asked), tuple(found))
 
 
 def give(book: Gradebook, assignment: str, student: str, question: str, points: float) -> None:
@@ -302,24 +303,48 @@ def record(
         mark: the fingerprint of what it was made from.
         question: change the marks of this question alone.
     """
-    file = _journal(course, result.assignment, result.student)
-    entry = {"mark": mark, "question": question, "result": result.to_json()}
-    state.write(file, _sealed(json.dumps(entry).encode()))
+    file, entry = _journal(course, result.assignment, result.student), _Entry(result, mark, question)
+    state.write(file, entry.sealed())
     return _complete(course, book, file, entry)
 
 
-def _sealed(content: bytes) -> bytes:
-    """Content with a seal before it that nothing else has, for disks that lose what they promised to keep."""
-    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+@dataclass(frozen=True)
+class _Entry:
+    """What is to be written down of one submission, as its journal has it."""
 
+    result: Result
+    mark: str
+    question: str | None
 
-def _entry(file: Path) -> dict[str, Any] | None:
-    """What a journal says; None where it is torn, or is none."""
-    seal, _, content = file.read_bytes().partition(b"\n")
-    if hashlib.sha256(content).hexdigest().encode() != seal:
-        return None
-    entry: dict[str, Any] = json.loads(content)
-    return entry
+    def sealed(self) -> bytes:
+        """All of it, as bytes.
+
+        A seal that nothing else has, for disks that lose what they promised to keep; a line that says what
+        there is; the notebooks, as they are.
+        """
+        notebooks = self.result.notebooks
+        about = {
+            "mark": self.mark,
+            "question": self.question,
+            "result": replace(self.result, notebooks={}, log="").to_json(),
+            "notebooks": {name: len(content) for name, content in notebooks.items()},
+        }
+        content = b"".join([json.dumps(about).encode(), b"\n", *notebooks.values()])
+        return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+    @classmethod
+    def read(cls, file: Path) -> _Entry | None:
+        """What a journal says; None where it is torn, or is none."""
+        seal, _, content = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(content).hexdigest().encode() != seal:
+            return None
+        line, _, rest = content.partition(b"\n")
+        about, notebooks, at = json.loads(line), {}, 0
+        for name, size in about["notebooks"].items():
+            notebooks[name] = rest[at : at + size]
+            at += size
+        result = replace(Result.from_json(about["result"]), notebooks=notebooks)
+        return cls(result, about["mark"], about["question"])
 
 
 def quicken(book: Gradebook) -> None:
@@ -341,7 +366,7 @@ def heal(course: Course, book: Gradebook) -> list[str]:
     """
     healed, results = [], course.folder / ".state" / "results"
     for file in sorted(results.glob("*/*.json")):
-        entry = _entry(file)
+        entry = _Entry.read(file)
         if entry is not None:
             _complete(course, book, file, entry)
             healed.append(file.stem)
@@ -362,15 +387,15 @@ def earlier(course: Course, assignment: str, student: str) -> Path:
     return course.folder / "earlier" / student / assignment
 
 
-def _complete(course: Course, book: Gradebook, file: Path, entry: dict[str, Any]) -> Recorded:
+def _complete(course: Course, book: Gradebook, file: Path, entry: _Entry) -> Recorded:
     """Do what a journal says. Each step can be done again, and the journal goes last."""
-    result, question = Result.from_json(entry["result"]), entry["question"]
+    result, question = entry.result, entry.question
     assignment, student = result.assignment, result.student
     folder, aside = course.autograded / student / assignment, earlier(course, assignment, student)
     stamp = course.stamp(assignment, student)
     if result.problem and folder.is_dir() and not aside.exists() and not state.read(stamp).get("problem"):
         _put_aside(course, book, assignment, student)
-    recorded = _write(book, result, question, _answers(aside, folder), _snapshot(aside))
+    recorded = _write(book, result, question, lambda: _answers(aside, folder), _snapshot(aside))
     notebooks = dict(result.notebooks)
     if question is not None:
         notebooks |= _merged(folder, notebooks, question)
@@ -380,7 +405,7 @@ def _complete(course: Course, book: Gradebook, file: Path, entry: dict[str, Any]
     more: dict[str, Any] = {name: getattr(result, name) for name in ("notes", "sandboxed", "trusted")}
     if result.problem:
         more["problem"] = result.problem
-    state.note(stamp, entry["mark"] if result.final else "", seconds=round(result.seconds, 2), **more)
+    state.note(stamp, entry.mark if result.final else "", seconds=round(result.seconds, 2), **more)
     if not result.problem and aside.exists():
         shutil.rmtree(aside)
     file.unlink()
@@ -391,15 +416,16 @@ def _write(
     book: Gradebook,
     result: Result,
     question: str | None,
-    before: Mapping[str, str],
+    before: Callable[[], Mapping[str, str]],
     kept: Mapping[str, Any],
 ) -> Recorded:
-    """Write a result into the database; the marks change in one transaction."""
-    book.update_or_create_student(result.student)
-    when = {"timestamp": result.timestamp} if result.timestamp else {}
-    submission = book.update_or_create_submission(result.assignment, result.student, **when)
-    grades = {(n.name, g.name): g for n in submission.notebooks for g in n.grades}
-    comments = {(n.name, c.name): c for n in submission.notebooks for c in n.comments}
+    """Write a result into the database, in one transaction.
+
+    ``before`` reads the answers that were graded last, for where a person has marked them.
+    """
+    submission = rows.find_or_begin(book, result.assignment, result.student)
+    submission.submitted(result.timestamp)
+    grades, comments = submission.grades, submission.comments
     if result.problem:
         for grade in grades.values():
             grade.auto_score, grade.manual_score, grade.extra_credit = 0.0, None, None
@@ -407,7 +433,7 @@ def _write(
         for number, key in enumerate(sorted(comments)):
             comments[key].auto_comment = None if number else f"No points: {result.problem}"
     else:
-        after = _sources(result.notebooks)
+        answers = functools.cache(lambda: (before(), _sources(result.notebooks)))
         for score in result.scores:
             if question is not None and score.question != question:
                 continue
@@ -421,19 +447,17 @@ def _write(
                 done = manual and not past["waiting"]
             grade.auto_score = score.points
             grade.needs_manual_grade = (score.by_hand or manual) and not (
-                done and _unchanged(before, after, score.question)
+                done and _unchanged(*answers(), score.question)
             )
         for said in result.comments:
             if question is None or said.cell == question:
                 comments[said.notebook, said.cell].auto_comment = said.text
+    submission.save(book)
     points = sum(
         (g.auto_score or 0.0 if g.manual_score is None else g.manual_score) + (g.extra_credit or 0.0)
         for g in grades.values()
     )
-    recorded = Recorded(points, sum(bool(g.needs_manual_grade) for g in grades.values()))
-    book.db.commit()
-    book.db.expunge_all()  # or the memory of a run would grow with the class
-    return recorded
+    return Recorded(points, sum(g.needs_manual_grade for g in grades.values()))
 
 
 def _unchanged(before: Mapping[str, str], after: Mapping[str, str], question: str) -> bool:
@@ -480,25 +504,23 @@ def _merged(folder: Path, notebooks: Mapping[str, bytes], question: str) -> dict
 
 def _put_aside(course: Course, book: Gradebook, assignment: str, student: str) -> None:
     """Keep a good result, before 0 takes its place."""
-    try:
-        submission = book.find_submission(assignment, student)
-    except MissingEntry:
+    submission = rows.find(book, assignment, student)
+    if submission is None:
         return
     folder = course.autograded / student / assignment
     snapshot = {
         "timestamp": submission.timestamp and submission.timestamp.isoformat(),
         "stamp": state.read(course.stamp(assignment, student)),
         "grades": {
-            g.name: {
+            question: {
                 "automatic": g.auto_score,
                 "manual": g.manual_score,
                 "extra": g.extra_credit,
-                "waiting": bool(g.needs_manual_grade),
+                "waiting": g.needs_manual_grade,
             }
-            for n in submission.notebooks
-            for g in n.grades
+            for (_, question), g in submission.grades.items()
         },
-        "comments": {c.name: c.auto_comment for n in submission.notebooks for c in n.comments},
+        "comments": {cell: c.auto_comment for (_, cell), c in submission.comments.items()},
     }
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     files["marks.json"] = json.dumps(snapshot, indent=1).encode()
@@ -518,17 +540,16 @@ def withdraw(course: Course, book: Gradebook, assignment: str, student: str) -> 
     aside, stamp = earlier(course, assignment, student), course.stamp(assignment, student)
     folder, kept = course.autograded / student / assignment, _snapshot(aside)
     if kept:
-        when = {"timestamp": kept["timestamp"]} if kept["timestamp"] else {}
-        submission = book.update_or_create_submission(assignment, student, **when)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                past = kept["grades"].get(grade.name)
-                if past:
-                    grade.auto_score, grade.manual_score = past["automatic"], past["manual"]
-                    grade.extra_credit, grade.needs_manual_grade = past["extra"], past["waiting"]
-            for comment in notebook.comments:
-                comment.auto_comment = kept["comments"].get(comment.name)
-        book.db.commit()
+        submission = rows.find_or_begin(book, assignment, student)
+        submission.submitted(kept["timestamp"])
+        for (_, question), grade in submission.grades.items():
+            past = kept["grades"].get(question)
+            if past:
+                grade.auto_score, grade.manual_score = past["automatic"], past["manual"]
+                grade.extra_credit, grade.needs_manual_grade = past["extra"], past["waiting"]
+        for (_, cell), comment in submission.comments.items():
+            comment.auto_comment = kept["comments"].get(cell)
+        submission.save(book)
         files = {p.name: p.read_bytes() for p in aside.iterdir() if p.name != "marks.json"}
         state.write_folder(folder, files)
         state.write(stamp, json.dumps(kept["stamp"]).encode())

@@ -43,7 +43,7 @@ import sqlalchemy  # noqa: E402
 from distributed import Worker, WorkerPlugin  # noqa: E402
 from nbgrader.api import Base, Gradebook  # noqa: E402
 
-from grading import cluster, gradebook, run, state, task  # noqa: E402
+from grading import cluster, gradebook, rows, run, state, task  # noqa: E402
 from grading.course import Course  # noqa: E402
 from grading.rehearsal import Rehearsal, hand_in  # noqa: E402
 
@@ -301,26 +301,21 @@ def timed() -> Iterator[Numbers]:
 def fill(book: Gradebook, held: int, wanted: int) -> None:
     """Copy the model student's rows under other names until the gradebook holds so many."""
     tables = Base.metadata.tables
-    rows: dict[str, list[Numbers]] = {}
+    model: dict[str, list[Numbers]] = {}
     known = ["model"]
-    for name, key in {
-        "student": "id",
-        "submitted_assignment": "student_id",
-        "submitted_notebook": "assignment_id",
-        "grade": "notebook_id",
-        "comment": "notebook_id",
-    }.items():
+    for name, key in rows.OWN.items():
         chosen = sqlalchemy.select(tables[name]).where(tables[name].c[key].in_(known))
-        rows[name] = [dict(row) for row in book.db.execute(chosen).mappings()]
+        model[name] = [dict(row) for row in book.db.execute(chosen).mappings()]
         if name not in ("grade", "comment"):
-            known = [row["id"] for row in rows[name]]
+            known = [row["id"] for row in model[name]]
     # What is the student's own gets another name; cells, notebooks and assignments are everybody's.
-    own = {row["id"] for found in rows.values() for row in found}
+    own = {row["id"] for found in model.values() for row in found}
     for first in range(held, wanted, 500):
-        for name, found in rows.items():
+        for name, found in model.items():
             copies = [
                 {
-                    key: f"{number:06}{value[6:] or value}"
+                    # No id begins with a g.
+                    key: f"g{number:05}{value[6:] or value}"
                     if isinstance(value, str) and value in own
                     else value
                     for key, value in row.items()
