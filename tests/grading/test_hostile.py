@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import gzip
 import hashlib
 import html
@@ -34,16 +35,30 @@ CASES = [
     for file in sorted(Path(__file__).parents[1].joinpath("hostile").glob("*.toml"))
     for case in tomllib.loads(file.read_text(encoding="utf-8"))["case"]
 ]
-QUESTIONS = ("size-test", "halve-test", "total-test")
+#: Full marks by class and question. Cases of keras.toml are a class of their own, so that the others need not
+#: wait for TensorFlow.
+POINTS = {
+    "python": {"size-test": 2, "halve-test": 3, "total-test": 2},
+    "keras": {"size-test": 2, "model-test": 3, "pool-test": 2},
+}
 RIGHT = {
     "size": "answer = 28",
     "halve": "def halve(n):\n    return n // 2",
     "total": "def total(image):\n    return image.sum()",
+    "model": "model = keras.Sequential(\n    [keras.Input((12, 12, 3)), "
+    "keras.layers.Conv2D(4, 3), keras.layers.MaxPooling2D(2)]\n)",
+    "pool": "def pool(image):\n    return keras.ops.max_pool(image, 2)",
     "why": "Each window needs room.",
 }
 GOOD = ("aaa-good", "mmm-good", "zzz-good")
 #: Words that stand in hidden tests alone.
-HIDDEN = ("hidden_expectation_of_size", "hidden_numbers_of_total", "n in (7, 9, 1001)")
+HIDDEN = (
+    "hidden_expectation_of_size",
+    "hidden_numbers_of_total",
+    "n in (7, 9, 1001)",
+    "hidden_layers_of_model",
+    "hidden_pixels_of_pool",
+)
 SHORT = """
 c.Execute.timeout = 5
 c.TrustedExecute.call_seconds = 2
@@ -53,6 +68,12 @@ c.Sandbox.memory_mib = 1024
 c.Sandbox.cpu_seconds = 30
 c.Sandbox.processes = 64
 c.Sandbox.disk_mib = 32
+"""
+#: TensorFlow's first steps take a while, and its libraries some memory.
+LONGER = """
+c.Execute.timeout = 10
+c.TrustedExecute.call_seconds = 8
+c.Sandbox.memory_mib = 3072
 """
 
 
@@ -430,26 +451,75 @@ def knows_the_root(s: Submission, _: str) -> None:
 # --- The class --------------------------------------------------------------------------------------------
 
 
-def widen(notebook: nbformat.NotebookNode) -> None:
-    """Add a question that needs NumPy to the tiny assignment."""
+def ask(notebook: nbformat.NotebookNode, name: str, points: int, answer: str, test: str) -> None:
+    """Add a question before the last one, which asks why."""
     here = next(n for n, cell in enumerate(notebook.cells) if cell.id == "why-text")
-    answer, test = (copy.deepcopy(c) for c in notebook.cells if c.id in ("halve", "halve-test"))
-    answer.id = answer.metadata.nbgrader.grade_id = "total"
-    answer.source = (
+    cells = [copy.deepcopy(next(c for c in notebook.cells if c.id == i)) for i in ("size", "size-test")]
+    for cell, ending, source in zip(cells, ("", "-test"), (answer, test), strict=True):
+        cell.id = cell.metadata.nbgrader.grade_id = name + ending
+        cell.source = source
+    cells[1].metadata.nbgrader.points = points
+    notebook.cells[here:here] = [new_markdown_cell(f"## {name}", id=f"{name}-text"), *cells]
+
+
+def with_arrays(notebook: nbformat.NotebookNode) -> None:
+    """Add a question that needs NumPy to the tiny assignment."""
+    ask(
+        notebook,
+        "total",
+        2,
         'def total(image):\n    """The sum of all pixels."""\n'
-        "    ### BEGIN SOLUTION\n    return image.sum()\n    ### END SOLUTION"
-    )
-    test.id = test.metadata.nbgrader.grade_id = "total-test"
-    test.metadata.nbgrader.points = 2
-    test.source = (
+        "    ### BEGIN SOLUTION\n    return image.sum()\n    ### END SOLUTION",
         "import numpy as np\n\nassert np.isclose(total(np.ones((2, 3))), 6)\n"
         "### BEGIN HIDDEN TESTS\n"
         "hidden_numbers_of_total = np.random.default_rng(7).integers(1, 99, (3, 5))\n"
         "kept = hidden_numbers_of_total.copy()\n"
         "assert np.allclose(total(hidden_numbers_of_total), kept.sum())\n"
-        "### END HIDDEN TESTS"
+        "### END HIDDEN TESTS",
     )
-    notebook.cells[here:here] = [new_markdown_cell("## The total", id="total-text"), answer, test]
+
+
+def with_keras(notebook: nbformat.NotebookNode) -> None:
+    """Ask for a Keras model, as the course does, and for a function that uses Keras, in place of `halve`."""
+    notebook.cells = [
+        cell for cell in notebook.cells if cell.id not in ("function-text", "halve", "halve-test")
+    ]
+    imports = copy.deepcopy(next(cell for cell in notebook.cells if cell.id == "size-test"))
+    imports.id = imports.metadata.nbgrader.grade_id = "imports"
+    imports.metadata.nbgrader.grade, imports.source = False, "import keras"
+    del imports.metadata.nbgrader["points"]
+    notebook.cells.insert(1, imports)
+    ask(
+        notebook,
+        "model",
+        3,
+        f"model = ...\n### BEGIN SOLUTION\n{RIGHT['model']}\n### END SOLUTION",
+        "import numpy as np\nfrom cnnlib.exercises import Marks\n"
+        "from cnnlib.exercises.networks import Conv, Pool\n\nmarks = Marks(globals())\n"
+        "### BEGIN HIDDEN TESTS\n"
+        "hidden_layers_of_model = [Conv(4, 3), Pool(2)]\n"
+        "marks.model('model', (12, 12, 3), hidden_layers_of_model, points=3)\n"
+        "given = marks.score()\n"
+        "if given:\n"
+        "    assert (model.count_params(), model.output_shape) == (112, (None, 5, 5, 4))\n"
+        "    assert model(np.ones((2, 12, 12, 3))).shape == (2, 5, 5, 4)\n"
+        "given\n"
+        "### END HIDDEN TESTS",
+    )
+    ask(
+        notebook,
+        "pool",
+        2,
+        'def pool(image):\n    """The largest of each 2×2 pixels."""\n'
+        "    ### BEGIN SOLUTION\n    return keras.ops.max_pool(image, 2)\n    ### END SOLUTION",
+        "import numpy as np\n\n### BEGIN HIDDEN TESTS\n"
+        "hidden_pixels_of_pool = np.random.default_rng(7).random((1, 4, 6, 2))\n"
+        "wanted = hidden_pixels_of_pool.reshape(1, 2, 2, 3, 2, 2).max((2, 4))\n"
+        "given = pool(hidden_pixels_of_pool.copy())\n"
+        "assert np.shape(given) == wanted.shape\n"
+        "assert np.allclose(given, wanted)\n"
+        "### END HIDDEN TESTS",
+    )
 
 
 def outside(small) -> dict[str, str]:
@@ -474,19 +544,29 @@ def rows(database: Path, student: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def klass(new_course) -> SimpleNamespace:
-    """Everybody graded in one run."""
-    small = new_course()
+def classes(new_course) -> Callable[[str], SimpleNamespace]:
+    """Everybody of a class graded in one run, when it is first asked for."""
+    return functools.cache(lambda kind: graded(new_course(), kind))
+
+
+@pytest.fixture(params=POINTS)
+def klass(request: pytest.FixtureRequest, classes) -> SimpleNamespace:
+    """Each class."""
+    return classes(request.param)
+
+
+def graded(small, kind: str) -> SimpleNamespace:
+    """Grade a class."""
     with (small.root / "nbgrader_config.py").open("a") as config:
-        config.write(SHORT)
+        config.write(SHORT + (LONGER if kind == "keras" else ""))
     if small.course.config.Execute.kernel_name != KERNEL:
         pytest.skip("no sandbox for submissions on this system")
-    small.edit(widen)
+    small.edit(with_keras if kind == "keras" else with_arrays)
     small.release()
     released = json.loads((small.root / "exercises" / small.name / "tiny.ipynb").read_text())
     for cell in released["cells"]:
         cell["source"] = "".join(cell["source"])
-    for student, case in [*((good, {}) for good in GOOD), *((case["name"], case) for case in chosen())]:
+    for student, case in [*((good, {}) for good in GOOD), *((case["name"], case) for case in chosen(kind))]:
         notebook = copy.deepcopy(released)
         answers = {**(RIGHT if case.get("answers", True) else {}), **case.get("cells", {})}
         for cell in notebook["cells"]:
@@ -504,6 +584,8 @@ def klass(new_course) -> SimpleNamespace:
         outcome = run.grade(small.course, small.name)
     (table,) = run.tables(small.course)
     return SimpleNamespace(
+        kind=kind,
+        points=POINTS[kind],
         small=small,
         course=small.course,
         before=before,
@@ -513,9 +595,11 @@ def klass(new_course) -> SimpleNamespace:
     )
 
 
-def chosen() -> list[dict[str, Any]]:
-    """The cases, or those that COURSE_HOSTILE names (a pattern), to look into one by itself."""
-    return [c for c in CASES if re.search(os.environ.get("COURSE_HOSTILE", ""), f"{c['file']}/{c['name']}")]
+def chosen(kind: str) -> list[dict[str, Any]]:
+    """The cases of a class, or those that COURSE_HOSTILE names (a pattern), to look into one by itself."""
+    pattern = os.environ.get("COURSE_HOSTILE", "")
+    own = [case for case in CASES if (case["file"] == "keras") == (kind == "keras")]
+    return [case for case in own if re.search(pattern, f"{case['file']}/{case['name']}")]
 
 
 def page(klass, student: str) -> str:
@@ -527,10 +611,14 @@ def text_of(page_html: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", "", page_html)).replace("\xa0", " ")
 
 
-@pytest.mark.parametrize("case", chosen(), ids=lambda case: case["name"])
-def test_the_mark_and_its_reason(klass, case) -> None:
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [pytest.param(kind, case, id=case["name"]) for kind in POINTS for case in chosen(kind)],
+)
+def test_the_mark_and_its_reason(classes, kind, case) -> None:
+    klass = classes(kind)
     row = klass.rows[case["name"]]
-    assert [row.marks[question].score for question in QUESTIONS] == case["marks"], row.problem
+    assert [row.marks[question].score for question in klass.points] == case["marks"], row.problem
     if "problem" in case:
         assert case["problem"] in row.problem
         assert case["problem"] in text_of(page(klass, case["name"]))
@@ -541,19 +629,15 @@ def test_the_mark_and_its_reason(klass, case) -> None:
 
 
 def test_nobody_is_lost(klass) -> None:
-    assert klass.rows.keys() == {*GOOD, *(case["name"] for case in chosen())}
+    assert klass.rows.keys() == {*GOOD, *(case["name"] for case in chosen(klass.kind))}
     assert klass.outcome.graded.keys() | klass.outcome.problems.keys() == klass.rows.keys()
-    assert klass.outcome.problems.keys() == {case["name"] for case in chosen() if "problem" in case}
+    assert klass.outcome.problems.keys() == {case["name"] for case in chosen(klass.kind) if "problem" in case}
 
 
 def test_good_students_notice_nothing(klass) -> None:
     database = klass.course.gradebook
-    expected = [
-        ("halve-test", 3, None, 0, None),
-        ("size-test", 2, None, 0, None),
-        ("total-test", 2, None, 0, None),
-        ("why", None, None, 1, None),
-    ]
+    expected = [(question, most, None, 0, None) for question, most in sorted(klass.points.items())]
+    expected.append(("why", None, None, 1, None))
     for student in GOOD:
         assert rows(database, student) == expected
     pages = {page(klass, student).replace(student, "") for student in GOOD}
