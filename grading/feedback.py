@@ -54,6 +54,9 @@ NO_POINTS = "no-points"
 #: nbgrader's comment on an answer that was left as it was given out.
 NO_RESPONSE = "No response."
 
+#: So many signs of an answer's code fit into a window of 320 pixels.
+NARROW = 26
+
 #: What takes the place of a line that would show a hidden test.
 WITHHELD = "[a line of the hidden tests is left out here]"
 
@@ -442,8 +445,8 @@ def points(value: float | None) -> str:
 
 
 def is_wide(code: str) -> bool:
-    """Whether code has lines that a phone must scroll to, so that the keyboard must reach it too."""
-    return any(len(line) > 36 for line in code.splitlines())
+    """Whether code has lines that a narrow phone must scroll to, so that the keyboard must reach it too."""
+    return any(len(line) > NARROW for line in code.splitlines())
 
 
 def data_address(content: str, kind: str) -> str:

@@ -50,6 +50,24 @@ def test_pages_load_nothing_fit_and_pass_axe(
         context.close()
 
 
+#: What can be scrolled sideways, and not by keyboard: it cannot have the focus, nor holds what can.
+OUT_OF_REACH = """[...document.querySelectorAll("main *")].filter(e =>
+    /auto|scroll/.test(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth + 1
+    && e.tabIndex < 0 && !e.querySelector("a, [tabindex]")).map(e => e.outerHTML.slice(0, 200))"""
+
+
+def test_the_keyboard_reaches_all_that_a_narrow_phone_scrolls(rehearsed: Course, chromium: Any) -> None:
+    page = chromium.new_page(viewport={"width": 320, "height": 700})
+    try:
+        pages = sorted(rehearsed.feedback.glob("*/*/*.html"))
+        for file in pages[:: max(1, len(pages) // 12)]:
+            page.goto(file.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, file
+            assert page.evaluate(OUT_OF_REACH) == [], file
+    finally:
+        page.close()
+
+
 def test_pictures_show_and_links_lead_somewhere(rehearsed: Course, chromium: Any) -> None:
     page = chromium.new_page()
     try:
