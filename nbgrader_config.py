@@ -98,5 +98,8 @@ c.StartedDays.maximum_percent = 50
 c.GenerateFeedback.exporter_class = "grading.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["grading.feedback.HideTests", "grading.feedback.Marks"]
 
+# Where the book is, for links from feedback to its chapters; the environment variable COURSE_SITE says it too.
+# c.FeedbackExporter.site = "https://example.org/cnn"
+
 # One line for what needs attention instead of twenty for what went well.
 c.Application.log_level = "WARN"
