@@ -219,15 +219,14 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
         ) from None
     asked = questions(course, entry)
     handed_in = set(course.students(assignment))
-    submissions = {s.student.id: s for s in book.assignment_submissions(assignment)}
+    submissions = rows.of_class(book, assignment)
     found = []
     known = {s.id: s for s in book.students}
     for student_id in known.keys() | handed_in:
         student, submission = known.get(student_id), submissions.get(student_id)
         grades = {
-            g.name: Mark(g.auto_score, g.manual_score, g.extra_credit or 0.0, bool(g.needs_manual_grade))
-            for notebook in (submission.notebooks if submission else [])
-            for g in notebook.grades
+            name: Mark(g.auto_score, g.manual_score, g.extra_credit or 0.0, g.needs_manual_grade)
+            for name, g in (submission.grades.items() if submission else ())
         }
         # nbgrader begins rows before it grades, and takes the folder away where grading fails.
         graded = (course.autograded / student_id / assignment).is_dir()
@@ -239,10 +238,8 @@ def table(book: Gradebook, course: Course, assignment: str) -> Table:
                 last_name=(student and student.last_name) or "",
                 submitted=submission.timestamp if submission else None,
                 handed_in=student_id in handed_in or graded,
-                seconds_late=submission.total_seconds_late if submission else 0.0,
-                penalty=sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
-                if submission
-                else 0.0,
+                seconds_late=submission.seconds_late if submission else 0.0,
+                penalty=submission.penalty if submission else 0.0,
                 marks={q.name: grades[q.name] for q in asked if q.name in grades} if graded else {},
                 problem=str(noted.get("problem", "")),
                 notes=tuple(str(note) for note in noted.get("notes", [])),

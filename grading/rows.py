@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy
@@ -221,3 +221,51 @@ def _begin(database: Connection, assignment: str, student: str, known: bool) -> 
         for notebook_id, own in notebooks.items()
     ]
     return submission
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A submission among those of the class: lateness, the penalty for it, and grades by cell."""
+
+    timestamp: datetime | None
+    seconds_late: float
+    penalty: float
+    grades: Mapping[str, Grade]
+
+
+_OF_CLASS = (
+    select(
+        *(_SUBMISSION.c[name] for name in ("id", "student_id", "timestamp", "extension")),
+        _ASSIGNMENT.c.duedate,
+        sqlalchemy.func.coalesce(sqlalchemy.func.sum(_SUBMITTED.c.late_submission_penalty), 0.0),
+    )
+    .select_from(_SUBMISSION)
+    .join(_ASSIGNMENT, _ASSIGNMENT.c.id == _SUBMISSION.c.assignment_id)
+    .outerjoin(_SUBMITTED, _SUBMITTED.c.assignment_id == _SUBMISSION.c.id)
+    .where(_ASSIGNMENT.c.name == bindparam("assignment_name"))
+    .group_by(_SUBMISSION.c.id, _ASSIGNMENT.c.id)
+)
+_GRADES_OF_CLASS = (
+    select(_SUBMITTED.c.assignment_id, _CELL.c.name, *(_GRADE.c[each.name] for each in fields(Grade)))
+    .select_from(_SUBMISSION)
+    .join(_ASSIGNMENT, _ASSIGNMENT.c.id == _SUBMISSION.c.assignment_id)
+    .join(_SUBMITTED, _SUBMITTED.c.assignment_id == _SUBMISSION.c.id)
+    .join(_GRADE, _GRADE.c.notebook_id == _SUBMITTED.c.id)
+    .join(_CELL, _CELL.c.id == _GRADE.c.cell_id)
+    .where(_ASSIGNMENT.c.name == bindparam("assignment_name"))
+)
+
+
+def of_class(book: Gradebook, assignment: str) -> dict[str, Summary]:
+    """All submissions of an assignment, by student, in two statements."""
+    database, about = book.db.connection(), {"assignment_name": assignment}
+    grades: dict[str, dict[str, Grade]] = defaultdict(dict)
+    for submission, cell, *row in database.execute(_GRADES_OF_CLASS, about):
+        grades[submission][cell] = Grade(*row)
+    found = {}
+    for submission, student, timestamp, extension, due, penalty in database.execute(_OF_CLASS, about):
+        late = 0.0
+        if timestamp is not None and due is not None:
+            late = max(0.0, (timestamp - due - (extension or timedelta())).total_seconds())
+        found[student] = Summary(timestamp, late, penalty, grades[submission])
+    return found

@@ -235,3 +235,35 @@ def test_no_statement_looks_through_the_class(book: Gradebook) -> None:
             for *_, step in database.execute(f"explain query plan {statement}", given):
                 way, table, *how = step.split()
                 assert table not in rows.OWN or (way == "SEARCH" and "AUTOMATIC" not in how), step
+
+
+@pytest.mark.parametrize("due", [None, datetime(2026, 3, 9, 18)])
+def test_the_class_is_as_nbgrader_reads_it(book: Gradebook, due: datetime | None) -> None:
+    book.update_or_create_assignment("02-other", duedate=due)
+    for number, (student, when) in enumerate({"bo": "2026-03-09", "cy": "2026-03-11", "di": None}.items()):
+        book.update_or_create_student(student)
+        submission = rows.find_or_begin(book, "02-other", student)
+        submission.submitted(when)
+        for at, grade in enumerate(submission.grades.values()):
+            grade.auto_score, grade.extra_credit, grade.needs_manual_grade = at, number or None, at % 2 == 0
+        submission.save(book)
+    for notebook in book.find_submission("02-other", "cy").notebooks[:2]:
+        notebook.late_submission_penalty = 1.5
+    if due:
+        book.grant_extension("02-other", "cy", hours=2)
+    book.db.commit()
+    asked = statements(book)
+    found = rows.of_class(book, "02-other")
+    assert len(asked) == 2
+    theirs = {s.student.id: s for s in book.assignment_submissions("02-other")}
+    assert found.keys() == theirs.keys() == {"ada", "bo", "cy", "di"}
+    for student, ours in found.items():
+        submission = theirs[student]
+        assert ours.timestamp == submission.timestamp
+        assert ours.seconds_late == submission.total_seconds_late
+        assert ours.penalty == sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
+        for name, own in ours.grades.items():
+            of_name = [g for n in submission.notebooks for g in n.grades if g.name == name]
+            assert dataclasses.asdict(own) in [{k: getattr(g, k) for k in vars(own)} for g in of_name]
+    assert found["cy"].seconds_late == (28 * 3600 if due else 0)
+    assert rows.of_class(book, "03-none") == {}
