@@ -98,7 +98,7 @@ c.StartedDays.maximum_percent = 50
 c.GenerateFeedback.exporter_class = "grading.feedback.FeedbackExporter"
 c.GenerateFeedback.preprocessors = ["grading.feedback.HideTests", "grading.feedback.Marks"]
 
-# Where the book is, for links from feedback to its chapters; the environment variable COURSE_SITE says it too.
+# Where the book is, for links from feedback to its chapters; the variable COURSE_SITE says it as well.
 # c.FeedbackExporter.site = "https://example.org/cnn"
 
 # One line for what needs attention instead of twenty for what went well.
