@@ -28,7 +28,7 @@ import yaml  # type: ignore[import-untyped]
 
 from book import lite
 from book.execute import ExecutionError, execute, forget_others, is_notebook, read
-from book.notebooks import FOLDER, export_all
+from book.notebooks import export_all
 from book.pictures import lighten
 from book.runtime import NoRuntimeError, assemble, fetch
 
@@ -186,7 +186,7 @@ def build(root: Path = ROOT, chapter: Path | None = None, out: Path | None = Non
             lighten(html / "_images")
             for path in (html / "_static").rglob("*.map"):  # of the theme's scripts, for its makers
                 path.unlink()
-            export_all(notebooks, work / "stage", cache, html / FOLDER, html / "_images")
+            export_all(notebooks, work / "stage", cache, html / lite.NOTEBOOKS, html / "_images")
             if practice:
                 lite.fill(html / lite.LITE, root / "exercises")
             if chapter and chapter.stem != "index":

@@ -25,8 +25,7 @@ from sphinx.errors import ExtensionError
 
 from book.execute import executed
 from book.lighter import keep_used_icons, without_repeats
-from book.lite import address
-from book.notebooks import FOLDER
+from book.lite import CHAPTERS, NOTEBOOKS, address
 
 #: The packages whose versions a page's outputs hang on.
 PACKAGES = {"NumPy": "numpy", "Keras": "keras", "TensorFlow": "tensorflow", "Matplotlib": "matplotlib"}
@@ -87,7 +86,7 @@ def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any
         entries.append(
             {
                 "type": "link",
-                "url": context["pathto"](f"{FOLDER}/{page}.ipynb", 1),
+                "url": context["pathto"](f"{NOTEBOOKS}/{page}.ipynb", 1),
                 "text": "Notebook, executed (.ipynb)",
                 "icon": "fas fa-code",
                 "label": "download-notebook-button",
@@ -114,7 +113,7 @@ def offer_notebook(app: Sphinx, page: str, template: str, context: dict[str, Any
         launch.append(
             {
                 "type": "link",
-                "url": context["pathto"](address(f"chapters/{page}.ipynb"), 1),
+                "url": context["pathto"](address(f"{CHAPTERS}/{page}.ipynb"), 1),
                 "tooltip": "Open in JupyterLite: run and change this page's notebook in your browser",
                 "icon": "fas fa-rocket",
                 "label": "jupyterlite-button",

@@ -15,7 +15,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib.util
-import io
 import json
 import os
 import re
@@ -32,15 +31,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from book.runtime import LOCK, NoRuntimeError, Say, kept, listed, pip_download, wrong
+from book import runtime
+from book.runtime import (
+    LOCK,
+    NoRuntimeError,
+    Say,
+    kept,
+    lock_entry,
+    pip_download,
+    python_version,
+    sha256,
+    wrong,
+)
 
 #: The folder of the site, and in it those of the chapters' notebooks and of the assignments.
 LITE, CHAPTERS, PRACTICE = "lite", "chapters", "practice"
-#: Kept in a finished site that could not get JupyterLite.
-WITHOUT = ".without-jupyterlite"
+#: Where the chapters' notebooks lie in the site: where JupyterLite looks for what it opens.
+NOTEBOOKS = f"{LITE}/files/{CHAPTERS}"
 #: The one application of JupyterLite that is kept, and its extension that runs Python.
 APP, KERNEL = "lab", "@jupyterlite/pyodide-kernel-extension"
 #: What is fetched: IPython, and what it needs in a browser.
@@ -204,7 +213,9 @@ def shell(root: Path, say: Say) -> Path:
         application(new.parent / "work", new / "site")
         packages = wheels(root, new / "site" / "wheels")
         (new / "packages.json").write_text(json.dumps(packages), encoding="utf-8")
-        hashes = {p.relative_to(new).as_posix(): _hash(p.read_bytes()) for p in new.rglob("*") if p.is_file()}
+        hashes = {
+            p.relative_to(new).as_posix(): sha256(p.read_bytes()) for p in new.rglob("*") if p.is_file()
+        }
         (new / "files.json").write_text(json.dumps(hashes), encoding="utf-8")
 
     def faults(folder: Path) -> Iterator[str]:
@@ -220,14 +231,15 @@ def shell(root: Path, say: Say) -> Path:
 def _key(root: Path) -> str:
     """A name for all that a shell hangs on."""
     parts = [version("jupyterlite-core"), version("jupyterlite-pyodide-kernel"), sys.version]
-    parts += [_hash((root / "requirements.lock").read_bytes())]
-    parts += [_hash(path.read_bytes()) for path in (Path(__file__), *_own_sources())]
-    return _hash(" ".join(parts).encode())[:16]
+    parts += [sha256((root / "requirements.lock").read_bytes())]
+    parts += [sha256(path.read_bytes()) for path in _own_sources()]
+    return sha256(" ".join(parts).encode())[:16]
 
 
 def _own_sources() -> list[Path]:
     live = Path(__file__).resolve().parent / "live"
-    return [live / "kernel.py", live / "photographs.py", live / "runtime.json"]
+    code = [Path(__file__), Path(runtime.__file__)]
+    return [*code, live / "kernel.py", live / "photographs.py", live / "runtime.json"]
 
 
 def application(work: Path, target: Path) -> None:
@@ -293,11 +305,6 @@ def kernel_settings() -> dict[str, Any]:
     }
 
 
-def python_version() -> str:
-    """The version of the browser's Python, as folders and wheels name it."""
-    return ".".join(str(listed()["lock"]["info"]["python"]).split(".")[:2])
-
-
 def unneeded() -> Iterator[str]:
     """The scripts of JupyterLite, as paths in it, that consist of packages in :data:`LEFT_OUT` alone.
 
@@ -346,7 +353,8 @@ def wheels(root: Path, target: Path) -> dict[str, Any]:
         shutil.copy(wheel, target)
     write_wheel(target, "in_browser", in_browser(), "What JupyterLite adds to Python for this course")
     write_wheel(target, "jedi", {}, "Left out: IPython completes without it")
-    return {str(entry["name"]): entry for entry in map(entry_of, sorted(target.iterdir()))}
+    entries = (lock_entry(wheel.name, wheel.read_bytes()) for wheel in sorted(target.iterdir()))
+    return {entry["name"]: entry for entry in entries}
 
 
 def pins(lock: str, names: Iterable[str]) -> dict[str, str]:
@@ -414,49 +422,5 @@ def write_wheel(folder: Path, name: str, files: Mapping[str, bytes], summary: st
     return wheel
 
 
-def entry_of(wheel: Path) -> dict[str, Any]:
-    """What Pyodide's lock says of a wheel."""
-    content = wheel.read_bytes()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = archive.namelist()
-        [metadata] = [name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
-        lines = archive.read(metadata).decode("utf-8").split("\n\n", 1)[0].splitlines()
-    fields = dict(line.split(": ", 1) for line in lines if re.match(r"(Name|Version): ", line))
-    name = str(canonicalize_name(fields["Name"]))
-    required = [line.split(": ", 1)[1] for line in lines if line.startswith("Requires-Dist: ")]
-    tops = {
-        path.split("/")[0].removesuffix(".py")
-        for path in names
-        if not re.match(r"[^/]*\.(dist-info|data)/", path)
-    }
-    return {
-        "name": name,
-        "version": fields["Version"],
-        "file_name": wheel.name,
-        "sha256": _hash(content),
-        "install_dir": "site",
-        "package_type": "package",
-        "imports": sorted(tops),
-        "depends": sorted(needs(required)),
-        "unvendored_tests": False,
-    }
-
-
-def needs(required: Iterable[str]) -> Iterator[str]:
-    """The packages that one needs in a browser, of those that its metadata name.
-
-    >>> list(needs(["Jedi>=0.18", "psutil>=7; sys_platform != 'emscripten'", "ipykernel; extra == 'doc'"]))
-    ['jedi']
-    """
-    here = {"sys_platform": "emscripten", "platform_system": "Emscripten", "python_version": python_version()}
-    for needed in map(Requirement, required):
-        if needed.marker is None or needed.marker.evaluate(here | {"extra": ""}):
-            yield str(canonicalize_name(needed.name))
-
-
 def _record_hash(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

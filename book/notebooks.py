@@ -20,9 +20,6 @@ from book.execute import read
 if TYPE_CHECKING:
     from pybtex.database import Entry  # type: ignore[import-untyped]
 
-#: Where they lie in the site: where JupyterLite looks for what it opens (see :mod:`book.lite`).
-FOLDER = "lite/files/chapters"
-
 _OPENING = re.compile(r"^(?P<fence>`{3,}|:{3,})\s*(?:\{(?P<name>[^}]+)\})?\s*(?P<title>.*)$")
 _LABEL = re.compile(r"^\(([\w:.-]+)\)=\s*$")
 _ROLE = re.compile(r"\{([\w:+-]+)\}`([^`]+)`", re.DOTALL)

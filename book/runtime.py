@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,9 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from book.wheel import WheelError, build_wheel
 
@@ -83,7 +88,7 @@ def fetch(root: Path, say: Say, wanted: Listed | None = None) -> Path:
                 f"{package['requirement']} does not hold what is listed: {', '.join(faults)}"
             )
 
-    name = _hash(json.dumps(expected, sort_keys=True).encode())[:16]
+    name = sha256(json.dumps(expected, sort_keys=True).encode())[:16]
     return kept(root / ".cache" / "live", name, make, lambda folder: wrong(folder, expected))
 
 
@@ -153,11 +158,11 @@ def pip_download(wanted: Sequence[str], place: Path, *more: str) -> list[Path]:
 
 def wrong(folder: Path, expected: dict[str, str]) -> Iterator[str]:
     """Which of the expected files are missing in ``folder``, or are not what they should be."""
-    for name, sha256 in expected.items():
+    for name, wanted in expected.items():
         file = folder / name
         if not file.is_file():
             yield f"{name} is missing"
-        elif _hash(file.read_bytes()) != sha256:
+        elif sha256(file.read_bytes()) != wanted:
             yield f"{name} has another hash"
 
 
@@ -178,18 +183,48 @@ def assemble(root: Path, target: Path, say: Say) -> None:
         shutil.copyfile(source / file, target / file)
     (target / name).write_bytes(content)
     lock = wanted["lock"]
-    lock["packages"]["cnnlib"] = {
-        "name": "cnnlib",
-        "version": name.split("-")[1],
+    # It names more than that, Keras too, which no browser has: cells load the rest where they ask for it.
+    lock["packages"]["cnnlib"] = lock_entry(name, content) | {"depends": ["numpy"]}
+    (target / LOCK).write_text(json.dumps(lock, indent=1), encoding="utf-8")
+
+
+def lock_entry(name: str, content: bytes) -> Listed:
+    """What Pyodide's lock says of a wheel, by its file name and bytes."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        paths = archive.namelist()
+        [metadata] = [path for path in paths if re.fullmatch(r"[^/]+\.dist-info/METADATA", path)]
+        lines = archive.read(metadata).decode("utf-8").split("\n\n", 1)[0].splitlines()
+    fields = dict(line.split(": ", 1) for line in lines if re.match(r"(Name|Version): ", line))
+    required = [line.split(": ", 1)[1] for line in lines if line.startswith("Requires-Dist: ")]
+    outside = (path for path in paths if not re.match(r"[^/]*\.(dist-info|data)/", path))
+    return {
+        "name": str(canonicalize_name(fields["Name"])),
+        "version": fields["Version"],
         "file_name": name,
-        "sha256": _hash(content),
+        "sha256": sha256(content),
         "install_dir": "site",
         "package_type": "package",
-        "imports": ["cnnlib"],
-        "depends": ["numpy"],
+        "imports": sorted({path.split("/")[0].removesuffix(".py") for path in outside}),
+        "depends": sorted(needs(required)),
         "unvendored_tests": False,
     }
-    (target / LOCK).write_text(json.dumps(lock, indent=1), encoding="utf-8")
+
+
+def needs(required: Iterable[str]) -> Iterator[str]:
+    """The packages that one needs in a browser, of those that its metadata name.
+
+    >>> list(needs(["Jedi>=0.18", "psutil>=7; sys_platform != 'emscripten'", "ipykernel; extra == 'doc'"]))
+    ['jedi']
+    """
+    here = {"sys_platform": "emscripten", "platform_system": "Emscripten", "python_version": python_version()}
+    for needed in map(Requirement, required):
+        if needed.marker is None or needed.marker.evaluate(here | {"extra": ""}):
+            yield str(canonicalize_name(needed.name))
+
+
+def python_version() -> str:
+    """The version of the browser's Python, as folders and wheels name it."""
+    return ".".join(str(listed()["lock"]["info"]["python"]).split(".")[:2])
 
 
 def trimmed(official: Listed, roots: Iterable[str] = PACKAGES + INSTALLER) -> Listed:
@@ -214,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="the unpacked npm package pyodide")
     folder = parser.parse_args(arguments).folder
     official = json.loads((folder / LOCK).read_text(encoding="utf-8"))
-    core = {name: _hash((folder / name).read_bytes()) for name in CORE}
+    core = {name: sha256((folder / name).read_bytes()) for name in CORE}
     new = listed() | {"core": core, "lock": trimmed(official)}
     LIST.write_text(json.dumps(new, indent=1) + "\n", encoding="utf-8")
     return 0
@@ -228,7 +263,8 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _hash(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """The SHA-256 of some bytes, as lock files write it."""
     return hashlib.sha256(content).hexdigest()
 
 

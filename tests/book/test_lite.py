@@ -27,7 +27,7 @@ from book.build import ROOT
 from book.execute import is_notebook, read
 from book.live import kernel
 from book.notebooks import write
-from book.runtime import LOCK, NoRuntimeError, assemble, listed
+from book.runtime import LOCK, NoRuntimeError, assemble, listed, lock_entry, needs
 from cnnlib import handwritten_digits, photograph
 from cnnlib.exercises.checks import check
 from cnnlib.exercises.sheet import ask, assignments, seed
@@ -134,7 +134,7 @@ def test_all_that_ipython_needs_is_fetched_and_nothing_else() -> None:
     while ahead:
         if (name := ahead.pop()) not in needed and name != "jedi":
             needed.add(name)
-            ahead += lite.needs(importlib.metadata.requires(name) or [])
+            ahead += needs(importlib.metadata.requires(name) or [])
     assert needed == set(lite.WHEELS)
     pinned = lite.pins((ROOT / "requirements.lock").read_text(encoding="utf-8"), lite.WHEELS)
     assert all(
@@ -149,7 +149,7 @@ def test_a_wheel_is_whole_and_always_the_same(tmp_path: Path) -> None:
     first = lite.write_wheel(tmp_path, "some_thing", files, "A thing").read_bytes()
     wheel = lite.write_wheel(tmp_path, "some_thing", files, "A thing")
     assert wheel.read_bytes() == first
-    entry = lite.entry_of(wheel)
+    entry = lock_entry(wheel.name, wheel.read_bytes())
     assert (entry["name"], entry["imports"], entry["depends"]) == ("some-thing", ["other", "some_thing"], [])
     assert entry["sha256"] == hashlib.sha256(first).hexdigest()
     with zipfile.ZipFile(wheel) as archive:

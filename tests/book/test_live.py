@@ -22,8 +22,8 @@ import pytest
 import book.build
 from book.build import LIVE, ROOT, SCRIPTS, WITHOUT, add_live_cells, build
 from book.execute import is_notebook, read
+from book.lite import NOTEBOOKS
 from book.live.running import LONGEST, Session, draws
-from book.notebooks import FOLDER
 from book.runtime import NoRuntimeError
 
 CHAPTERS = sorted(p for p in (ROOT / "chapters").glob("[01]*.md") if is_notebook(p))
@@ -282,7 +282,7 @@ def summed(outputs: list[dict[str, Any]]) -> tuple[str, list[str]]:
 @pytest.mark.site
 def test_live_cells_show_what_the_pages_print(site: Path, said: list) -> None:
     for path, cells in zip(CHAPTERS, said, strict=True):
-        notebook = json.loads((site / FOLDER / f"{path.stem}.ipynb").read_text(encoding="utf-8"))
+        notebook = json.loads((site / NOTEBOOKS / f"{path.stem}.ipynb").read_text(encoding="utf-8"))
         executed = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
         pairs = list(zip(cells_of(path), executed, strict=True))
         assert ["".join(there["source"]) for _, there in pairs] == [cell.source for cell, _ in pairs]

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 from book.build import ROOT
-from book.notebooks import FOLDER, Names, _take_lighter, names, to_markdown, write
+from book.lite import NOTEBOOKS
+from book.notebooks import Names, _take_lighter, names, to_markdown, write
 
 CASES = {
     "admonition": (
@@ -81,7 +82,7 @@ def test_a_figure_is_the_sites_lighter_one(tmp_path: Path) -> None:
 @pytest.mark.site
 def test_the_notebooks_figures_are_those_of_the_pages(site: Path) -> None:
     pages = {path.read_text(encoding="utf-8") for path in (site / "_images").glob("*.svg")}
-    for path in (site / FOLDER).glob("*.ipynb"):
+    for path in (site / NOTEBOOKS).glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", ()):
                 figure = output.get("data", {}).get("image/svg+xml")
@@ -90,7 +91,7 @@ def test_the_notebooks_figures_are_those_of_the_pages(site: Path) -> None:
 
 @pytest.mark.site
 def test_no_myst_is_left_in_the_notebooks_of_the_site(site: Path) -> None:
-    for path in (site / FOLDER).glob("*.ipynb"):
+    for path in (site / NOTEBOOKS).glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "markdown":
                 text = re.sub(r"```.*?```|\$\$.*?\$\$", "", cell.source, flags=re.DOTALL)

@@ -13,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from book.build import ROOT, is_fresh, site_key
-from book.notebooks import FOLDER
+from book.lite import NOTEBOOKS
 
 pytestmark = pytest.mark.site
 
@@ -156,7 +156,7 @@ def test_no_picture_is_heavy(site: Path) -> None:
 
 
 def test_every_code_cell_was_executed(articles: dict[str, BeautifulSoup], site: Path) -> None:
-    notebooks = sorted((site / FOLDER).glob("*.ipynb"))
+    notebooks = sorted((site / NOTEBOOKS).glob("*.ipynb"))
     assert {path.stem for path in notebooks} == {
         chapter.stem for chapter in (ROOT / "chapters").glob("*.md") if "{code-cell}" in chapter.read_text()
     }
@@ -178,8 +178,8 @@ def test_every_code_cell_was_executed(articles: dict[str, BeautifulSoup], site: 
 
 
 def test_every_page_with_cells_offers_its_notebook(articles: dict[str, BeautifulSoup], site: Path) -> None:
-    for path in (site / FOLDER).glob("*.ipynb"):
-        assert f"{FOLDER}/{path.name}" in attributes(articles[f"{path.stem}.html"], ("a[href]", "href"))
+    for path in (site / NOTEBOOKS).glob("*.ipynb"):
+        assert f"{NOTEBOOKS}/{path.name}" in attributes(articles[f"{path.stem}.html"], ("a[href]", "href"))
 
 
 def test_no_markup_shows_through(articles: dict[str, BeautifulSoup]) -> None:
