@@ -130,6 +130,12 @@ def test_the_release_is_what_lies_in_exercises(notebook, root):
     assert [cell.source for cell in there.cells] == [cell.source for cell in notebook.released.cells]
 
 
+def test_the_place_for_an_answer_follows_at_once(notebook):
+    """Code's format parts a function from what is before it; a release would keep the lines without it."""
+    for cell in notebook.released.cells:
+        assert "\n\n# your answer here" not in cell.source, cell.id
+
+
 def test_the_released_answers_are_open_and_need_no_keras(task):
     source = task.notebook.cell(task.id, released=True).source
     assert "..." in source
