@@ -31,6 +31,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from cnnlib.exercises import sheets
 from grading import places, processor, sandbox
 from grading.config import refusal
 from grading.course import ENVIRONMENT, ROOT
@@ -40,7 +41,10 @@ from grading.limits import Limits
 #: The name under which kernelspecs ask for it, and the variable that tells where a warm start waits.
 NAME, VARIABLE = "course-sandbox", "COURSE_WARM"
 #: What is imported ahead for every assignment, and what for those whose notebooks speak of it.
-ALWAYS = ("numpy", "cnnlib.exercises", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
+ALWAYS = (
+    *("numpy", "cnnlib.exercises", *(f"cnnlib.exercises.sheets.{name}" for name in sheets.names())),
+    *("matplotlib.pyplot", "matplotlib_inline.backend_inline"),
+)
 _WHERE_NAMED = {"keras": re.compile(r"\b(?:keras|tensorflow)\b"), "scipy": re.compile(r"\bscipy\b")}
 #: Seconds that the warm start may take: TensorFlow alone takes ten on a slow disk.
 PATIENCE = 180

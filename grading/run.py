@@ -41,7 +41,7 @@ from grading.errors import GradingError, printable
 
 #: The modules that decide what a submission gets.
 _DECIDING = (
-    *("task", "private", "intake", "bounded", "trusted", "remote", "preprocessors"),
+    *("task", "private", "rows", "intake", "bounded", "trusted", "remote", "preprocessors"),
     *("sandbox", "limits", "config"),
 )
 #: What each process does, and how it begins.

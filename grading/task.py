@@ -35,7 +35,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from grading import intake, places, private
+from grading import intake, places, private, rows
 from grading.config import BOUNDED, KERNEL, TRUSTED
 from grading.course import UNWANTED, Course, environment, is_name
 from grading.errors import printable
@@ -293,11 +293,10 @@ def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: R
             os.environ[provisioner.VARIABLE] = job.warm
     with (
         tempfile.TemporaryDirectory(prefix="task-", ignore_cleanup_errors=True) as temporary,
-        private.course(setup.structure) as gradebook,
+        # The student's name decides nothing, and may hold what nbgrader takes for a pattern.
+        private.course(setup.structure, job.assignment, student := "student") as gradebook,
     ):
         place = Path(temporary).resolve()
-        # The student's name decides nothing, and may hold what nbgrader takes for a pattern.
-        student = "student"
         folder = place / "submitted" / student / job.assignment
         folder.mkdir(parents=True)
         for name, content in notebooks.items():
@@ -316,6 +315,7 @@ def _autograded(setup: Setup, job: Job, notebooks: Mapping[str, bytes], empty: R
             }
         )
         config.Bounded.student = job.student
+        config.Exporter.optimistic_validation = True  # once, when all is done, and not after each part
         config.TrustedExecute.classmates = list(setup.students)
         back = Path.cwd()
         with _heard() as (log, said):
@@ -342,13 +342,13 @@ def _read(config: Config, assignment: str, student: str) -> tuple[tuple[Score, .
     """The scores and comments of a private gradebook."""
     about = config.CourseDirectory
     with Gradebook(about.db_url, about.course_id) as book:
-        notebooks = book.find_submission(assignment, student).notebooks
-        scores = [
-            Score(n.name, g.name, g.auto_score, bool(g.needs_manual_grade))
-            for n in notebooks
-            for g in n.grades
-        ]
-        comments = [Said(n.name, c.name, c.auto_comment) for n in notebooks for c in n.comments]
+        found = rows.find(book, assignment, student)
+        assert found is not None
+    scores = [
+        Score(*place, grade.auto_score, bool(grade.needs_manual_grade))
+        for place, grade in found.grades.items()
+    ]
+    comments = [Said(*place, comment.auto_comment) for place, comment in found.comments.items()]
     return (
         tuple(sorted(scores, key=lambda s: (s.notebook, s.question))),
         tuple(sorted(comments, key=lambda c: (c.notebook, c.cell))),

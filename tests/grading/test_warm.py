@@ -213,6 +213,26 @@ def test_what_is_printed_in_one_piece_is_cut(kernel: Callable[..., Kernel]) -> N
         assert 1000 < len(started.say(source)) <= MOST_SENT
 
 
+def test_kernels_look_at_no_more_modules_than_they_need(kernel: Callable[..., Kernel]) -> None:
+    """What they look at is copied; and they must be as good as others for all that."""
+    started = kernel()
+    assert started.say("len(get_ipython().kernel._kernel_modules)") == "0"
+    assert started.say("import sys; len(sys.modules) > 500") == "True"
+    started.say("%reset -f --aggressive")
+    assert started.say("import numpy; numpy.arange(3).sum() == 3") == "np.True_"
+
+
+def test_what_is_printed_is_sent_in_order(kernel: Callable[..., Kernel]) -> None:
+    source = (
+        "import sys, threading\nfor n in range(3):\n    print(n, flush=n == 1); print('e', file=sys.stderr)\n"
+        "def work():\n    print('from', 'a thread')\n"
+        "t = threading.Thread(target=work); t.start(); t.join()\ndisplay(7)\nprint('last', end='')"
+    )
+    said = kernel().say(source)
+    assert said.replace("e\n", "").split("\n") == ["0", "1", "2", "from a thread", "7last"]
+    assert said.count("e\n") == 3
+
+
 def test_what_ends_takes_its_processes_along(
     kernel: Callable[..., Kernel], warm: provisioner.WarmStart
 ) -> None:
