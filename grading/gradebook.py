@@ -305,6 +305,11 @@ def record(
     return _complete(course, book, file, entry)
 
 
+def _sealed(content: bytes) -> bytes:
+    """Content with a seal before it that nothing else has, for disks that lose what they promised to keep."""
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
 @dataclass(frozen=True)
 class _Entry:
     """What is to be written down of one submission, as its journal has it."""
@@ -316,8 +321,7 @@ class _Entry:
     def sealed(self) -> bytes:
         """All of it, as bytes.
 
-        A seal that nothing else has, for disks that lose what they promised to keep; a line that says what
-        there is; the notebooks, as they are.
+        A line says what there is; then come the notebooks, as they are.
         """
         notebooks = self.result.notebooks
         about = {
@@ -326,8 +330,7 @@ class _Entry:
             "result": replace(self.result, notebooks={}, log="").to_json(),
             "notebooks": {name: len(content) for name, content in notebooks.items()},
         }
-        content = b"".join([json.dumps(about).encode(), b"\n", *notebooks.values()])
-        return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+        return _sealed(b"".join([json.dumps(about).encode(), b"\n", *notebooks.values()]))
 
     @classmethod
     def read(cls, file: Path) -> _Entry | None:
@@ -336,12 +339,16 @@ class _Entry:
         if hashlib.sha256(content).hexdigest().encode() != seal:
             return None
         line, _, rest = content.partition(b"\n")
-        about, notebooks, at = json.loads(line), {}, 0
-        for name, size in about["notebooks"].items():
-            notebooks[name] = rest[at : at + size]
-            at += size
-        result = replace(Result.from_json(about["result"]), notebooks=notebooks)
-        return cls(result, about["mark"], about["question"])
+        notebooks, at = {}, 0
+        try:
+            about = json.loads(line)
+            for name, size in about["notebooks"].items():
+                notebooks[name] = rest[at : at + size]
+                at += size
+            result = replace(Result.from_json(about["result"]), notebooks=notebooks)
+            return cls(result, about["mark"], about["question"])
+        except (ValueError, KeyError, TypeError):  # whole, but of another version of this package
+            return None
 
 
 def quicken(book: Gradebook) -> None:

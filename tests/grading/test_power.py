@@ -165,6 +165,8 @@ def test_a_journal_torn_anywhere_is_graded_anew(klass: Class) -> None:
         for _ in range(30):
             at = chance.randrange(len(whole))
             torn.append(whole[:at] + bytes([whole[at] ^ chance.randrange(1, 256)]) + whole[at + 1 :])
+        # Whole, but of another version of this package.
+        torn += [gradebook._sealed(content) for content in (b"{}", b"[]", b'{"notebooks": {"a": "b"}}', b"")]
         stamp = klass.course.stamp("01-tiny", "ada")
         noted = stamp.read_bytes()
         for content in torn:
