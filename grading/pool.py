@@ -257,3 +257,23 @@ def _work(line: Any, function: str, prepare: str, place: str) -> None:
 def cores() -> int:
     """How many tasks this machine can do at a time."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def at_once(mib: int) -> int:
+    """How many tasks to do at a time that wait as often as they compute, and may take so many MiB each.
+
+    Two for each core, where there is memory for them; one in any case.
+
+    >>> at_once(1) == 2 * cores(), at_once(1 << 40) == cores()
+    (True, True)
+    """
+    return max(cores(), min(2 * cores(), _available_mib() // mib))
+
+
+def _available_mib() -> int:
+    """The memory that is free, or could be; none where the system does not tell."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) >> 10
+    return 0

@@ -64,7 +64,7 @@ class Options:
     """How to grade.
 
     Args:
-        jobs: so many submissions at a time; 0 for as many as this machine has cores.
+        jobs: so many submissions at a time; 0 for two on each core of this machine, memory allowing.
         scheduler: the address of a Dask cluster that does the work, or ``local`` for one on this machine.
         question: grade this question anew in all submissions, and leave the marks of all others.
         again: grade also what is unchanged.
@@ -313,7 +313,8 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
             yield lambda students: remote.run(jobs(students))
         return
     with _scratch() as place:
-        processes = min(options.jobs or pool.cores(), number)
+        each = config.Sandbox(config=course.config).memory_mib
+        processes = min(options.jobs or pool.at_once(each), number)
         with pool.Pool(
             TASK,
             setup,

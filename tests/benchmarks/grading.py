@@ -48,7 +48,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from cnnlib.errors import CnnError  # noqa: E402
-from grading import pool  # noqa: E402
+from grading import config, pool  # noqa: E402
 from grading.course import Course  # noqa: E402
 from grading.rehearsal import Rehearsal, Student, Work, answered, hand_in  # noqa: E402
 from tests.benchmarks import grading_otter  # noqa: E402
@@ -426,7 +426,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--stock", type=int, default=12, help="nbgrader and Otter are measured on so many at most"
     )
     parser.add_argument("--all", action="store_true", help="12, 60 and 240 submissions, everybody measured")
-    parser.add_argument("--jobs", type=int, default=pool.cores(), help="submissions at a time, ours")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=pool.at_once(config.Sandbox().memory_mib),
+        help="submissions at a time, ours (as `grade` chooses)",
+    )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these contestants, by name")
     parser.add_argument("--kernels", type=int, default=20, help="so many kernels are started (0: none)")
     parser.add_argument(
