@@ -143,6 +143,8 @@ class Course:
         if len(starting) == 1:
             return starting[0]
         known = ", ".join(starting or names) or "none"
+        if starting:
+            raise GradingError(f"{assignment!r} may be any of several assignments, type more of one: {known}")
         raise GradingError(f"there is no assignment {assignment!r} in {self.solutions}; there are: {known}")
 
     def notebooks(self, assignment: str) -> list[Path]:

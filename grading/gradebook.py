@@ -135,12 +135,18 @@ def _told(course: Course) -> Iterator[None]:
         yield
     except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.ProgrammingError) as error:
         said = " ".join(str(error.orig).split())
+        mend = (
+            "close other programs that have it open" if course.gradebook else "see whether its server answers"
+        )
         raise GradingError(
-            f"{place(course)} could not be used ({said}); close other programs that have it open, "
+            f"{place(course)} could not be used ({said}); {mend}, "
             f"or, after an upgrade of nbgrader, back it up and run: nbgrader db upgrade"
         ) from error
     except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
-        raise GradingError(f"{place(course)} is no database that can be opened here ({error})") from error
+        raise GradingError(
+            f"{place(course)} is no database that can be opened here ({error}); "
+            "name one as postgresql+psycopg2://user:password@host/name"
+        ) from error
 
 
 def place(course: Course) -> str:

@@ -77,7 +77,9 @@ def write(course: Course, student: str, wanted: Sequence[str] = ()) -> list[Path
         GradingError: the name can be no student id, or an assignment gives everybody the same.
     """
     if not is_name(student):
-        raise GradingError(f"{student!r} can be no student id")
+        raise GradingError(
+            f"{student!r} can be no student id: use letters, digits, dots, hyphens, underscores or @"
+        )
     names = [course.find(name) for name in wanted] or course.assignments()
     files = []
     for name in names:

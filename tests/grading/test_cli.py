@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +34,12 @@ def test_an_unknown_assignment(small, capsys) -> None:
     assert "no assignment '99'" in said
     assert "there are: 01-tiny" in said
     assert "no assignment 'tiny'" in told(capsys, "release", "tiny", root=small.root)
+
+
+def test_a_beginning_of_several_assignments(small, capsys) -> None:
+    shutil.copytree(small.source.parent, small.source.parent.with_name("01-two"))
+    said = told(capsys, "release", "01", root=small.root)
+    assert "'01' may be any of several assignments, type more of one: 01-tiny, 01-two" in said
 
 
 def test_no_assignments_at_all(small, capsys) -> None:

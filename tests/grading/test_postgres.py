@@ -104,6 +104,9 @@ def test_a_server_that_is_not_there_is_told_in_a_line(small, capsys) -> None:
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "could not be used" in said
+    assert "see whether its server answers" in said
     assert "secret" not in said
     assert main(["grade", "01", "--db", "nonsense"], small.root) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "name one as postgresql+psycopg2://" in said
