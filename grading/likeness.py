@@ -23,6 +23,7 @@ import builtins
 import contextlib
 import io
 import keyword
+import math
 import token
 import tokenize
 import warnings
@@ -55,6 +56,9 @@ ALIKE_AND_WRONG = 80
 RARE = 3
 #: Wrong answers in common that are worth a look whatever the code.
 SAME_WRONG = 2
+#: Values in common with somebody's right ones are named where a whole class would have so many such pairs by
+#: chance.
+CHANCE = 0.1
 #: Signs that a cell may have for its values to be read.
 READABLE = 4000
 
@@ -70,6 +74,10 @@ _LAYOUT = {
 }
 
 
+#: The question, the name of the value, and the value as text.
+Value = tuple[str, str, str]
+
+
 @dataclass(frozen=True)
 class Work:
     """What of one submission is compared."""
@@ -83,6 +91,10 @@ class Work:
     foreign: Mapping[str, Any] = field(default_factory=dict)
     #: The id that the notebook names, where answers are right for its numbers.
     typed: str | None = None
+    #: Values as they are written in the notebook, by question and name: those that were right, and those that
+    #: were wrong and no registered slip.
+    right: frozenset[Value] = frozenset()
+    missed: frozenset[Value] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -150,7 +162,7 @@ class Reader:
         signs: list[str] = []
         wrong, foreign = set(), set[str]()
         shown: dict[str, Any] = {}
-        typed = None
+        typed, right, missed = None, set[tuple[str, str]](), set[tuple[str, str]]()
         for notebook in notebooks:
             for cell in notebook.cells:
                 if cell.cell_type == "code" and is_solution(cell):
@@ -163,10 +175,18 @@ class Reader:
                 if told.foreign:
                     foreign.add(told.name)
                     typed = told.typed or typed
-                elif told.went == "none" and told.slip is None and any(c.isdigit() for c in told.text[:40]):
-                    wrong.add((question, told.name, told.text))
+                elif told.went == "full" and told.worth:
+                    right.add((question, told.name))
+                elif told.went == "none" and told.slip is None:
+                    missed.add((question, told.name))
+                    if any(c.isdigit() for c in told.text[:40]):
+                        wrong.add((question, told.name, told.text))
         theirs = {name: shown.get(name) for name in sorted(foreign)}
-        return Work(student, "".join(signs), frozenset(wrong), theirs, typed)
+
+        def written(asked: Iterable[tuple[str, str]]) -> frozenset[Value]:
+            return frozenset((question, name, repr(shown[name])) for question, name in asked if name in shown)
+
+        return Work(student, "".join(signs), frozenset(wrong), theirs, typed, written(right), written(missed))
 
 
 def values(source: str) -> dict[str, Any]:
@@ -199,7 +219,8 @@ def values(source: str) -> dict[str, Any]:
 def borrowed(name: str, works: Sequence[Work]) -> list[Borrowed]:
     """Who of an assignment gave answers that are right for other students' numbers, and whose these are.
 
-    A small number may be another's by chance: named are those for whom the most of a student's answers fit.
+    Where the checks said so, the numbers of all are drawn and compared. In a large class checks do not look
+    that far; there, wrong values are looked for among the right ones that others wrote (:func:`_matching`).
     """
     try:
         assignment = sheets.load(name)
@@ -218,7 +239,37 @@ def borrowed(name: str, works: Sequence[Work]) -> list[Borrowed]:
             owners = sorted(student for student, count in fitting.items() if count == most)
             told = tuple(owners) if len(owners) <= RARE else ()
             found.append(Borrowed(work.student, tuple(work.foreign), told, work.typed))
+    known = {each.student for each in found}
+    found += [each for each in _matching(works) if each.student not in known]
     return sorted(found, key=lambda each: (-len(each.answers), each.student))
+
+
+def _matching(works: Sequence[Work]) -> Iterator[Borrowed]:
+    """Students whose wrong values are somebody's right ones, in more questions than happens by chance.
+
+    How often it happens is counted in the class: in how many of its works a question's values are right ones.
+    Questions are drawn one by one, so these shares multiply; the values of one question are not.
+    """
+    owners: dict[Value, set[str]] = defaultdict(set)
+    for work in works:
+        for value in work.right:
+            owners[value].add(work.student)
+    for work in works:
+        together: dict[str, dict[str, list[Value]]] = defaultdict(lambda: defaultdict(list))
+        for value in sorted(work.missed):
+            for other in owners.get(value, set()) - {work.student}:
+                together[other][value[0]].append(value)
+        likely = {}
+        for other, questions in together.items():
+            shares = [
+                len(set.intersection(*(owners[v] for v in vs))) / len(works) for vs in questions.values()
+            ]
+            likely[other] = len(works) ** 2 * math.prod(shares)
+        least = min(likely.values(), default=1.0)
+        if least < CHANCE:
+            named = sorted(other for other, chance in likely.items() if chance == least)[:RARE]
+            answers = [value[1] for values in together[named[0]].values() for value in values]
+            yield Borrowed(work.student, tuple(sorted(answers)), tuple(named), None)
 
 
 def _fitting(assignment: Assignment, work: Work, other: str) -> Iterator[str]:

@@ -145,6 +145,48 @@ def test_who_worked_under_another_id_is_named_with_it() -> None:
     assert named(**both) == {}
 
 
+def large(number: int, copied: int) -> list[likeness.Borrowed]:
+    """A class in which all answer six questions right, but for one who copies some of the first one's."""
+    names = [f"part_{letter}" for letter in "abcdef"]
+    works = [
+        likeness.Work(
+            f"s{n}",
+            "",
+            frozenset(),
+            right=frozenset((f"{name}-check", name, repr(100 * n + i)) for i, name in enumerate(names)),
+        )
+        for n in range(number)
+    ]
+    book = notebook("\n".join(f"{name} = {i if i < copied else -1 - i}" for i, name in enumerate(names)))
+    for name in names:
+        test = notebook("").cells[1]
+        test.metadata.nbgrader.grade_id = f"{name}-check"
+        test.outputs = [
+            new_output("stream", name="stdout", text=f"{name}: that is not right yet. [0 of 1]\n")
+        ]
+        book.cells.append(test)
+    return likeness.borrowed(NAME, [*works, likeness.Reader().read("copier", [book])])
+
+
+def test_in_a_large_class_copied_values_are_found_among_those_that_others_wrote() -> None:
+    (found,) = large(300, 4)
+    assert found == likeness.Borrowed("copier", ("part_a", "part_b", "part_c", "part_d"), ("s0",), None)
+    assert large(300, 2) == []  # among so many, two numbers fit somebody's by chance
+    assert large(300, 0) == []
+
+
+def test_wrong_values_that_are_right_for_many_tell_nothing() -> None:
+    right = {"part_a": 3, "part_b": 4}
+    works = [
+        likeness.Work(
+            f"s{n}", "", frozenset(), right=frozenset((f"{k}-check", k, str(v)) for k, v in right.items())
+        )
+        for n in range(200)
+    ]
+    works.append(likeness.Work("bo", "", frozenset(), missed=works[0].right))
+    assert likeness.borrowed(NAME, works) == []
+
+
 def test_wrong_answers_are_nobody_s_and_other_assignments_have_no_owners() -> None:
     assert lent(ada=graded(theirs("dee"), "17 is not right yet."), dee=graded({})) == []
     work = likeness.Reader().read("bob", [graded(theirs("dee"))])
