@@ -145,6 +145,9 @@ def _kib(file: str, fields: tuple[str, ...]) -> int:
 def _become(request: dict[str, Any], connection: socket.socket, guard: socket.socket, user: int) -> None:
     """Put up the inner wall and be a kernel; never return."""
     try:
+        # Out of its guard's process group: an ordinary user's guard is the same user, and a signal to the
+        # group (`os.kill(os.getppid(), …)`, where the parent is 0) would end it, and with it the kernel.
+        os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         log = os.open(f"{sandbox.RUN}/{request['place']}/log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         nowhere = os.open(os.devnull, os.O_RDWR)
