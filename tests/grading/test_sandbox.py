@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -164,3 +169,146 @@ def test_why_not(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             sandbox, "outer", lambda *_: ["sh", "-c", "echo No permissions to make a namespace >&2; exit 1"]
         )
         assert why(root) == "No permissions to make a namespace"
+
+
+#: Makes root an ordinary user, and lets this one see, of what lies in folders that are shut to others, what
+#: Python and grading need: in a world of mounts of its own, so that nothing changes for anybody else.
+BECOME = """
+import ctypes, json, os, sys
+from pathlib import Path
+from grading import sandbox
+
+user, *shown = json.loads(sys.argv[1])
+os.umask(0o022)
+def shut(path):
+    return next((p for p in reversed(path.parents) if not p.stat().st_mode & 0o001), None)
+
+folders = {path: shut(path) for path in map(Path, shown) if shut(path)}
+if folders:
+    try:
+        sandbox._call("unshare", ctypes.c_int(sandbox._NEW["mount"]))
+    except sandbox.SandboxError as error:
+        sys.exit("skip: root itself may not mount anything here, and an ordinary user sees no Python")
+    sandbox._mount("none", "/", "", sandbox._MS["rec"] | sandbox._MS["private"])
+    held = {path: os.open(path, os.O_PATH) for path in folders}
+    for folder in set(folders.values()):
+        sandbox._mount("tmpfs", str(folder), "tmpfs", 0, "mode=0755")
+    for path, descriptor in held.items():
+        if not path.exists():
+            path.mkdir(parents=True)
+            sandbox._mount(f"/proc/self/fd/{descriptor}", str(path), "", sandbox._MS["bind"])
+os.setgroups([])
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
+for path in shown:
+    if not os.access(path, os.R_OK | os.X_OK):
+        sys.exit(f"skip: {path} may not be read by others")
+os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
+"""
+
+#: Grades a class, and tries the walls.
+GRADE = """
+import json, os, sys
+from pathlib import Path
+from grading import config, doctor, run
+from grading.course import ROOT, Course
+
+found = {"user": os.geteuid(), "why_not": config.why_not(ROOT)}
+if not found["why_not"]:
+    course = Course.load(Path(sys.argv[1]))
+    run.grade(course, "01-tiny", (), run.Options(jobs=2))
+    (table,) = run.tables(course)
+    found["marks"] = {row.student: [mark.automatic for mark in row.marks.values()] for row in table.rows}
+    found["sandboxed"] = all(row.sandboxed for row in table.rows)
+    found["holes"] = [f"{f.protection.name}: {f.hole}" for f in doctor.examine(ROOT) if f.hole]
+print(json.dumps(found))
+"""
+
+HOSTILE = """
+import os, signal, socket, subprocess
+answer, root = 28, {root!r}
+for path in (root, root + "/class", root + "/solutions", "/etc/shadow", "/sys/class"):
+    if os.path.exists(path):
+        print(path, "is there")
+        answer = 0
+for folder in (root, "/tmp", "/run/course/me", "/dev/shm", os.path.expanduser("~"), {home!r}):
+    try:
+        open(folder + "/hostile-was-here", "w").close()
+    except OSError:
+        pass
+if len([name for name in os.listdir("/proc") if name.isdigit()]) > 2 or len(socket.if_nameindex()) > 1:
+    answer = 0
+for become in (lambda: os.setuid(0), lambda: os.kill(-1, signal.SIGKILL), lambda: os.kill(os.getppid(), 9)):
+    try:
+        become()
+    except OSError:
+        pass
+if os.geteuid() == 0 or subprocess.run(["unshare", "--user", "true"], check=False).returncode == 0:
+    answer = 0
+"""
+
+
+@pytest.fixture
+def anybodys() -> Iterator[Path]:
+    """A folder below /tmp; pytest's own are shut to others."""
+    folder = Path(tempfile.mkdtemp(prefix="grade-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_ordinary_user(root: Path, place: Path, *arguments: str) -> dict[str, Any]:
+    """What a program prints, run by a user without rights (whoever runs the tests, unless that is root)."""
+    command = [sys.executable, *arguments]
+    if os.geteuid() == 0:
+        user = 61_000 + os.getpid() % 2000
+        for path in (place, *place.rglob("*")):
+            os.lchown(path, user, user)
+        python = {sys.base_prefix, sys.prefix, str(Path(sys.executable).resolve().parents[1])}
+        about = [user, *sorted(python), str(root / "cnnlib"), str(root / "grading")]
+        command = [sys.executable, "-c", BECOME, json.dumps(about), *arguments]
+    home = place / "home"
+    done = subprocess.run(
+        command,
+        env={
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.defpath]),
+            "PYTHONPATH": str(root),
+            "HOME": str(home),
+            "USER": "somebody",
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(home),
+            "OPENBLAS_NUM_THREADS": "1",
+        },
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
+    )
+    if done.stderr.startswith("skip: "):
+        pytest.skip(done.stderr.removeprefix("skip: ").strip())
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_an_ordinary_user_grades_behind_the_same_walls(new_course, root: Path, anybodys: Path) -> None:
+    made = new_course()
+    made.release()
+    right = {"size": "answer = 28", "halve": "def halve(n):\n    return n // 2", "why": "Because."}
+    made.hand_in("good", **right)
+    hostile = HOSTILE.format(root=str(anybodys / "a course"), home=str(anybodys / "home"))
+    made.hand_in(
+        "hostile", **right | {"size": hostile, "halve": "def halve(n):\n    __import__('os').abort()"}
+    )
+    shutil.copytree(made.root, anybodys / "a course")
+    (anybodys / "home").mkdir()
+    found = as_ordinary_user(root, anybodys, "-c", GRADE, str(anybodys / "a course"))
+    assert found["user"] != 0
+    if found["why_not"]:
+        pytest.skip(f"no sandbox for ordinary users on this machine: {found['why_not']}")
+    assert found["marks"] == {"good": [2, 3, None], "hostile": [2, 0, None]}
+    assert found["sandboxed"]
+    assert found["holes"] == []
+    assert not list(anybodys.rglob("hostile-was-here"))
+    assert not Path("/tmp/hostile-was-here").exists()
