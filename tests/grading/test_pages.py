@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from grading import bundle
+from grading import bundle, key
 from grading.course import Course
 
 pytestmark = [
@@ -31,6 +32,7 @@ def test_pages_load_nothing_fit_and_pass_axe(
 ) -> None:
     start = tmp_path / "START-HERE.html"
     start.write_text(bundle.guide(rehearsed.assignments()), encoding="utf-8")
+    keys = key.write(dataclasses.replace(rehearsed, folder=tmp_path), "ada-kim", ["03"])
     context = chromium.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
     )
@@ -39,7 +41,7 @@ def test_pages_load_nothing_fit_and_pass_axe(
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", lambda request: troubles.append(request.url))
-        for address in [*addresses(rehearsed), start.as_uri()]:
+        for address in [*addresses(rehearsed), *(file.as_uri() for file in (start, *keys))]:
             page.goto(address)
             own = address.rsplit("/", 1)[0]
             assert [t for t in troubles if not t.startswith(own)] == []
