@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -95,6 +97,32 @@ def test_what_runs_submissions(
     config.use_sandbox(settings, root)
     assert settings.Autograde.autograde_preprocessors[0] == first
     assert settings.Execute.get("kernel_name") == kernel
+
+
+#: Meets the limit on memory, and tells what it took of all else: MiB in use, seconds of the processor.
+MEMORY = """
+import json, resource, time
+from grading import probes
+most = {most}
+resource.setrlimit(resource.RLIMIT_DATA, (most << 20, most << 20))
+began = time.process_time()
+found = probes.memory(most)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([found, used.ru_maxrss >> 10, time.process_time() - began]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_trying_the_limit_on_memory_meets_no_other(root: Path) -> None:
+    """On a busy machine it would be the one on time, or the one on all processes together."""
+    most = doctor.TIGHT.memory_mib
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY.format(most=most)], cwd=root, capture_output=True, text=True, check=True
+    )
+    found, mebibytes, seconds = json.loads(done.stdout)
+    assert found is None
+    assert mebibytes < most / 4
+    assert seconds < doctor.TIGHT.cpu_seconds / 4
 
 
 @pytest.mark.grading
