@@ -2,10 +2,10 @@
 
 nbgrader opens the gradebook a dozen times for one submission, each time as if for the first time: it looks
 for every table, and SQLAlchemy compiles every query anew. It makes a new submission's rows one by one, asks
-for each cell of the released notebook by itself, and proves for each cell that its own schema is one. Here a
-process keeps its database in memory, filled anew for each submission, in which that is begun already, and
-remembers the released cells, and which metadata it has found valid. What nbgrader asks and is told stays the
-same.
+for each cell by itself, and proves for each that its own schema is one. Here a process keeps its database in
+memory, filled anew for each submission, in which that is begun already; it reads what is the submission's at
+once, and remembers the released cells, and which metadata it has found valid. What nbgrader asks and is told
+stays the same.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import nbgrader.nbgraderformat.common
-from nbgrader.api import Gradebook, SourceCell
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import scoped_session, sessionmaker
+from nbgrader.api import Comment, Course, Grade, Gradebook, SourceCell
+from sqlalchemy import Engine, create_engine, select
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from grading import rows
@@ -51,24 +52,87 @@ def _engine() -> Engine:
     return create_engine("sqlite://", poolclass=_Kept)
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A gradebook in memory, in which one submission has just begun, and what is known of it."""
+
+    memory: sqlite3.Connection
+    assignment: str
+    student: str
+    courses: frozenset[str]
+    #: The released cells that were asked for, by what was asked.
+    cells: dict[tuple[str, ...], SourceCell] = field(default_factory=dict)
+
+
 @functools.lru_cache(4)
-def _filled(structure: bytes, assignment: str, student: str) -> sqlite3.Connection:
-    """A database in memory that holds what this SQLite file holds, and a submission that has just begun."""
+def _begun(structure: bytes, assignment: str, student: str) -> _Begun:
+    """What this SQLite file holds, and the submission."""
     memory = sqlite3.connect(":memory:", check_same_thread=False)
     with tempfile.TemporaryDirectory(prefix="structure-") as folder:
         file = Path(folder) / "gradebook.db"
         file.write_bytes(structure)
         with Gradebook(f"sqlite:///{file}") as book:
             rows.find_or_begin(book, assignment, student).save(book)
+            courses = frozenset(book.db.scalars(select(Course.id)))
         with contextlib.closing(sqlite3.connect(file)) as source:
             source.backup(memory)
-    return memory
+    return _Begun(memory, assignment, student, courses)
 
 
-@functools.lru_cache(4)
-def _cells(structure: bytes) -> dict[tuple[str, ...], SourceCell]:
-    """The released cells that nbgrader has asked for, by their places."""
-    return {}
+class _Patient(Session):
+    """A session that commits when its gradebook is closed, and not after each cell: nobody else reads."""
+
+    def commit(self) -> None:
+        """Wait."""
+
+    def finish(self) -> None:
+        """Commit."""
+        super().commit()
+
+
+class _Private(Gradebook):
+    """What nbgrader opens by :data:`URL`, and asks as always: what is known already is not asked again."""
+
+    begun: _Begun
+    _held: dict[tuple[str, ...], Grade | Comment] | None = None
+
+    def close(self) -> None:
+        """Write what has changed, and close."""
+        self.db().finish()
+        super().close()
+
+    def find_source_cell(self, *place: str) -> SourceCell:
+        """A released cell, which never changes."""
+        known = self.begun.cells
+        if place not in known:
+            cell = super().find_source_cell(*place)
+            self.db.expunge(cell)
+            known[place] = cell
+        return known[place]
+
+    def find_grade(self, *place: str) -> Grade:
+        """The submission's points for a cell."""
+        found = self._of_submission("grade", place)
+        return found if isinstance(found, Grade) else super().find_grade(*place)
+
+    def find_comment(self, *place: str) -> Comment:
+        """The submission's comment on a cell."""
+        found = self._of_submission("comment", place)
+        return found if isinstance(found, Comment) else super().find_comment(*place)
+
+    def _of_submission(self, kind: str, place: tuple[str, ...]) -> Grade | Comment | None:
+        """What there is for a cell, its notebook, the assignment and the student; all is read at once."""
+        if self._held is None:
+            submission = rows.find(self, self.begun.assignment, self.begun.student)
+            assert submission is not None
+            places = {
+                each.id: (table, cell, notebook, self.begun.assignment, self.begun.student)
+                for table, listed in (("grade", submission.grades), ("comment", submission.comments))
+                for (notebook, cell), each in listed.items()
+            }
+            listed = [*self.db.scalars(select(Grade)), *self.db.scalars(select(Comment))]
+            self._held = {places[each.id]: each for each in listed}
+        return self._held.get((kind, *place))
 
 
 @contextlib.contextmanager
@@ -77,48 +141,40 @@ def course(structure: bytes, assignment: str, student: str) -> Iterator[str]:
 
     A submission of this assignment by this student is begun in it, as if it were about to be graded.
     """
-    engine = _engine()
+    engine, begun = _engine(), _begun(structure, assignment, student)
     # A new one, so that nothing of an earlier submission, however that ended, can reach this database.
     engine.pool = StaticPool.recreate(engine.pool)  # type: ignore[arg-type]
     with contextlib.closing(engine.raw_connection()) as raw:
-        _filled(structure, assignment, student).backup(raw.driver_connection)  # type: ignore[arg-type]
+        begun.memory.backup(raw.driver_connection)  # type: ignore[arg-type]
     patched: Any = Gradebook
-    opened, jsonschema, asked = patched.__init__, _common.jsonschema, patched.find_source_cell
-    patched.__init__ = functools.partialmethod(_open, opened)
-    patched.find_source_cell = functools.partialmethod(_find_source_cell, asked, _cells(structure))
+    opened, jsonschema = patched.__init__, _common.jsonschema
+    patched.__init__ = functools.partialmethod(_open, opened, begun)
     _common.jsonschema = SimpleNamespace(**vars(jsonschema) | {"validate": _remembering(jsonschema.validate)})
     try:
         yield URL
     finally:
-        patched.__init__, _common.jsonschema, patched.find_source_cell = opened, jsonschema, asked
+        patched.__init__, _common.jsonschema = opened, jsonschema
 
 
 def _open(
-    self: Gradebook, opened: Any, db_url: str, course_id: str = "default_course", authenticator: Any = None
+    self: Gradebook,
+    opened: Any,
+    begun: _Begun,
+    db_url: str,
+    course_id: str = "default_course",
+    authenticator: Any = None,
 ) -> None:
     """What ``Gradebook.__init__`` does, but for making the tables, which are there."""
     if db_url != URL:
         opened(self, db_url, course_id, authenticator)
         return
-    self.engine = _engine()
-    # Nobody else changes anything, so that nothing need be read again after each commit.
-    self.db = scoped_session(sessionmaker(bind=self.engine, expire_on_commit=False))
-    self.check_course(course_id=course_id)
+    self.__class__, self.engine = _Private, _engine()
+    self.begun = begun
+    # Nobody else changes anything, so that nothing need be read again after a commit.
+    self.db = scoped_session(sessionmaker(bind=self.engine, class_=_Patient, expire_on_commit=False))
+    if course_id not in begun.courses:
+        self.check_course(course_id=course_id)
     self.course_id, self.authenticator = course_id, authenticator
-
-
-def _find_source_cell(
-    self: Gradebook, asked: Any, known: dict[tuple[str, ...], SourceCell], *place: str
-) -> SourceCell:
-    """What ``Gradebook.find_source_cell`` finds; a released cell never changes, and is asked for once."""
-    if self.engine is not _engine():
-        found: SourceCell = asked(self, *place)
-        return found
-    if place not in known:
-        cell = asked(self, *place)
-        self.db.expunge(cell)
-        known[place] = cell
-    return known[place]
 
 
 #: Metadata that nbgrader has found valid, as JSON; so many different pieces are remembered.

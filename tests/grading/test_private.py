@@ -63,8 +63,16 @@ def test_what_is_begun_there_is_what_nbgrader_begins(structure: bytes, tmp_path:
         for _ in range(2):  # the second time from memory
             found = {name: book.find_source_cell(name, "one", "a") for name in told}
             assert {name: (cell.source, cell.cell_type) for name, cell in found.items()} == told
-        with pytest.raises(MissingEntry):
-            book.find_source_cell("none", "one", "a")
+        for find in (book.find_source_cell, book.find_grade, book.find_comment):
+            with pytest.raises(MissingEntry):
+                find("none", "one", "a", *(["student"] if find != book.find_source_cell else []))
+        for notebook in ("one", "two"):
+            for cell in ("test", "essay"):
+                grade = book.find_grade(cell, notebook, "a", "student")
+                assert (grade.name, grade.notebook.name) == (cell, notebook)
+            for cell in ("answer", "essay"):
+                comment = book.find_comment(cell, notebook, "a", "student")
+                assert (comment.name, comment.notebook.name) == (cell, notebook)
 
 
 def test_no_submission_finds_what_another_has_left(structure: bytes) -> None:
@@ -80,7 +88,7 @@ def test_no_submission_finds_what_another_has_left(structure: bytes) -> None:
 
 
 def test_nbgrader_is_as_it_was_afterwards(structure: bytes, tmp_path: Path) -> None:
-    methods = [Gradebook.__init__, Gradebook.find_source_cell]
+    opened = Gradebook.__init__
     with private.course(structure, "a", "student"):
         (tmp_path / "gradebook.db").write_bytes(structure)
         with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as file:  # others are asked as always
@@ -88,4 +96,4 @@ def test_nbgrader_is_as_it_was_afterwards(structure: bytes, tmp_path: Path) -> N
             file.db.commit()
             file.db.expunge_all()
             assert file.find_source_cell("test", "two", "a").source == "changed"
-    assert [Gradebook.__init__, Gradebook.find_source_cell] == methods
+    assert Gradebook.__init__ is opened
