@@ -93,10 +93,12 @@ def parser() -> argparse.ArgumentParser:
     )
     verb.add_argument(
         "--scheduler",
+        nargs="?",
+        const="local",
         default="",
         metavar="ADDRESS",
-        help="a Dask cluster does the work: tcp://…, or `local` for one here "
-        "(default: processes of this machine)",
+        help="a Dask cluster does the work: tcp://…; one on this machine where none is named "
+        "(default: processes of this machine, without Dask)",
     )
     verb.add_argument(
         "--question", default="", metavar="ID", help="grade this question anew in all; leave all other marks"

@@ -242,6 +242,12 @@ def test_a_number_of_processes_that_is_none(number: str, capsys) -> None:
     assert f"{number!r} is no number of processes: give 1 or more" in capsys.readouterr().err
 
 
+def test_a_cluster_is_this_machine_where_none_is_named() -> None:
+    asked = {"": [], "local": ["--scheduler"], "tcp://10.0.0.5:8786": ["--scheduler", "tcp://10.0.0.5:8786"]}
+    for address, more in asked.items():
+        assert parser().parse_args(["grade", "01", *more]).scheduler == address
+
+
 def test_each_verb_says_what_it_does_and_what_happens_by_default() -> None:
     (verbs,) = (action for action in parser()._actions if isinstance(action.choices, dict))
     for name, verb in verbs.choices.items():
