@@ -53,6 +53,8 @@ RECORDED = Path(__file__).with_name("recorded.json")
 MANY, WORKERS, PROCESSES, FASTER = 100_000, 64, 2, 100.0
 #: How full the gradebook is when the writer's time is taken, and how many results it writes then.
 FULL, RESULTS = (0, 1000, 10_000), 100
+#: They are written in so many blocks, of which the middle one counts.
+BLOCKS = 10
 
 Numbers = dict[str, Any]
 
@@ -237,13 +239,18 @@ def write(kind: str, db_url: str | None, full: Sequence[int] = FULL, results: in
             for wanted in full:
                 fill(book, held, wanted)
                 held = wanted
-                with timed() as spent:
-                    began, cpu = time.perf_counter(), time.process_time()
-                    for number in range(results):
-                        gradebook.record(course, book, renamed(model, f"new-{wanted}-{number}"), "")
-                    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
-                line = {"kind": kind, "held": wanted, "seconds": wall / results, "cpu": cpu / results}
-                found.append(line | {part: seconds / results for part, seconds in spent.items()})
+                tries = []
+                for block in range(min(BLOCKS, results)):
+                    students = [f"new-{wanted}-{number}" for number in range(block, results, BLOCKS)]
+                    with timed() as spent:
+                        began, cpu = time.perf_counter(), time.process_time()
+                        for student in students:
+                            gradebook.record(course, book, renamed(model, student), "")
+                        took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+                    each = {part: seconds / len(students) for part, seconds in (took | spent).items()}
+                    tries.append({"kind": kind, "held": wanted, **each})
+                # A disk that others use, too, makes one block wait for long, and another not at all.
+                found.append(sorted(tries, key=lambda line: line["seconds"])[len(tries) // 2])
                 print(
                     {k: round(v, 4) if isinstance(v, float) else v for k, v in found[-1].items()}, flush=True
                 )
@@ -341,6 +348,7 @@ def follows(recorded: Numbers, lines: Sequence[Numbers], written: Sequence[Numbe
         "Dask's scheduler": last["scheduler_cpu"] / last["done"],
         "coordinator, without the writer": last["coordinator_cpu"] / last["done"],
         **{f"writer, {kind}": line["seconds"] for kind, line in fullest.items()},
+        **{f"writer, {kind}, without its waiting": line["cpu"] for kind, line in fullest.items()},
     }
     return [
         {"part": part, "seconds": seconds, "rate": 1 / seconds, "hours": MANY * seconds / 3600}
@@ -374,14 +382,15 @@ def draw(found: Sequence[Numbers], lines: Sequence[Numbers], written: Sequence[N
         takes, goes, memory = (panels[name] for name in ("takes", "goes", "memory"))
         kinds = list(dict.fromkeys(line["kind"] for line in written))
         looks = dict(zip(kinds, ("highlight", "output", "third"), strict=False))
-        workers = [2**n for n in range(12)]
+        workers, all_hours = [2**n for n in range(12)], []
         for kind, colour in looks.items():
             at = [hours(found, number, kind) for number in workers]
+            all_hours += at
             dashed = "-" if kind == kinds[0] else "--"  # both are seen where they meet
             takes.plot(workers, at, dashed, label=f"writing to {kind}", color=style.COLOURS[colour])
         takes.set(xscale="log", yscale="log", xlabel="workers", ylabel="hours")
         takes.set_xticks(workers[::2], [f"{number:,}" for number in workers[::2]])
-        ticks = [n for n in (0.1, 0.3, 1, 3, 10, 30, 100) if min(at) / 2 < n < 2 * max(at)]
+        ticks = [n for n in (0.1, 0.3, 1, 3, 10, 30, 100) if min(all_hours) / 2 < n < 2 * max(all_hours)]
         takes.set_yticks(ticks, [f"{n:g}" for n in ticks])
         takes.minorticks_off()
         takes.set_title(f"{MANY:,} submissions")

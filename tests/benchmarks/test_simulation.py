@@ -44,7 +44,7 @@ def test_all_are_scheduled_once_and_a_table_and_a_picture_are_drawn(
             "kind": kind,
             "held": 0,
             "seconds": s,
-            "cpu": s,
+            "cpu": s / 4,
             "database": s,
             "notebooks": s,
             "journal and note": s,
@@ -54,6 +54,7 @@ def test_all_are_scheduled_once_and_a_table_and_a_picture_are_drawn(
     found = simulation.follows(recorded, scheduled, written)
     each = {line["part"]: line["seconds"] for line in found}
     assert each["writer, SQLite"] == 0.02
+    assert each["writer, SQLite, without its waiting"] == 0.005
     for kind in ("SQLite", "PostgreSQL"):
         number = simulation.enough(found, kind)
         least = simulation.hours(found, 10**9, kind)
