@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import json
 import os
 import re
@@ -67,6 +68,7 @@ class WarmStart:
 
     def __init__(self, modules: list[str], root: Path = ROOT) -> None:
         self._closed = False
+        self.modules = frozenset(modules)
         # A short path: the names of local sockets end at 107 bytes.
         places.sweep(Path("/tmp"))
         processor.sweep()
@@ -326,13 +328,21 @@ def address() -> str:
     named = os.environ.get(VARIABLE)
     if named:
         return named
-    if _own is not None and not _own.alive:  # somebody killed it; kernels need another one
+    notebooks = sorted(_sources.rglob("*.ipynb"))
+    modules = _needed(tuple((file, file.stat().st_mtime_ns) for file in notebooks))
+    # Somebody killed it, or it was meant for notebooks that need less: kernels need another one.
+    if _own is not None and not (_own.alive and _own.modules.issuperset(modules)):
         _own.close()
         _own = None
     if _own is None:
-        notebooks = sorted(_sources.rglob("*.ipynb"))
-        _own = WarmStart(modules_for([file.read_text(encoding="utf-8") for file in notebooks]))
+        _own = WarmStart(modules)
     return _own.address
+
+
+@functools.lru_cache(16)
+def _needed(notebooks: tuple[tuple[Path, int], ...]) -> list[str]:
+    """What to import ahead for these notebooks, each with the time when it was written."""
+    return modules_for([file.read_text(encoding="utf-8") for file, _ in notebooks])
 
 
 def register(sources: Path = _sources) -> None:

@@ -327,6 +327,12 @@ def test_one_that_was_killed_is_replaced(root: Path, tmp_path: Path, monkeypatch
     second = provisioner.address()
     assert second != first
     assert not Path(first).exists()
+    # Nor does one serve notebooks that need more than it has imported.
+    (tmp_path / "a.ipynb").write_text("import scipy")
+    third = provisioner.address()
+    assert third != second
+    (tmp_path / "a.ipynb").write_text("nothing")
+    assert provisioner.address() == third
     provisioner._own.close()
     monkeypatch.setattr(provisioner, "_own", None)
 
