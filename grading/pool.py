@@ -62,6 +62,7 @@ class Pool:
         function: ``"module:name"``; called as ``name(shared, argument)``.
         shared: what all calls share; sent to each process once.
         prepare: ``"module:name"`` called once in each new process, with its folder.
+        rehearse: ``"module:name"`` called then with what all calls share, to get ready.
         processes: how many.
         seconds: the most that one task may take; its process is ended then, and the task is not tried again.
         place: where the processes' folders are made.
@@ -77,11 +78,13 @@ class Pool:
         shared: Any,
         *,
         prepare: str = "",
+        rehearse: str = "",
         processes: int = 1,
         seconds: float = 3600.0,
         place: Path | None = None,
     ) -> None:
-        self._function, self._prepare, self._seconds = function, prepare, seconds
+        self._function, self._prepare, self._rehearse = function, prepare, rehearse
+        self._seconds = seconds
         self._shared = pickle.dumps(shared)
         self._wanted = max(1, processes)
         self._own = None if place else tempfile.TemporaryDirectory(prefix="pool-", ignore_cleanup_errors=True)
@@ -138,7 +141,7 @@ class Pool:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_work,
-            args=(theirs, self._function, self._prepare, str(place)),
+            args=(theirs, self._function, self._prepare, self._rehearse, str(place)),
             daemon=True,
         )
         with _without_main():
@@ -232,7 +235,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _work(line: Any, function: str, prepare: str, place: str) -> None:
+def _work(line: Any, function: str, prepare: str, rehearse: str, place: str) -> None:
     """What a process does: one task after another, until nobody is at the other end of the line."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the coordinator, who ends us
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -243,6 +246,9 @@ def _work(line: Any, function: str, prepare: str, place: str) -> None:
         if prepare:
             load(prepare)(Path(place))
         call, shared = load(function), pickle.loads(line.recv_bytes())
+        if rehearse:
+            with contextlib.suppress(Exception):
+                load(rehearse)(shared)
         while True:
             argument = pickle.loads(line.recv_bytes())
             try:
@@ -262,12 +268,12 @@ def cores() -> int:
 def at_once(mib: int) -> int:
     """How many tasks to do at a time that wait as often as they compute, and may take so many MiB each.
 
-    Two for each core, where there is memory for them; one in any case.
+    Three for each core, where there is memory for them; one in any case.
 
-    >>> at_once(1) == 2 * cores(), at_once(1 << 40) == cores()
+    >>> at_once(1) == 3 * cores(), at_once(1 << 40) == cores()
     (True, True)
     """
-    return max(cores(), min(2 * cores(), _available_mib() // mib))
+    return max(cores(), min(3 * cores(), _available_mib() // mib))
 
 
 def _available_mib() -> int:

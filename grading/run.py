@@ -45,7 +45,7 @@ _DECIDING = (
     *("sandbox", "limits", "config"),
 )
 #: What each process does, and how it begins.
-TASK, PREPARE = "grading.task:grade", "grading.task:surround"
+TASK, PREPARE, REHEARSE = "grading.task:grade", "grading.task:surround", "grading.task:rehearse"
 #: Classes up to this size are told of one by one.
 FEW = 20
 
@@ -64,7 +64,7 @@ class Options:
     """How to grade.
 
     Args:
-        jobs: so many submissions at a time; 0 for two on each core of this machine, memory allowing.
+        jobs: so many submissions at a time; 0 for three on each core of this machine, memory allowing.
         scheduler: the address of a Dask cluster that does the work, or ``local`` for one on this machine.
         question: grade this question anew in all submissions, and leave the marks of all others.
         again: grade also what is unchanged.
@@ -319,6 +319,7 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
             TASK,
             setup,
             prepare=PREPARE,
+            rehearse=REHEARSE,
             processes=processes,
             seconds=seconds,
             place=place,

@@ -389,6 +389,21 @@ def test_plain_nbgrader_may_be_the_first_command_of_all(small) -> None:
         assert [student.id for student in book.students] == ["ada"]
 
 
+def test_a_rehearsal_is_grading_without_a_kernel(small, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in it is not told, and would cost each run of a class its quick start."""
+    small.release()
+    small.hand_in("ada", size="answer = 28")
+    started: list[object] = []
+    monkeypatch.setattr("grading.bounded.Bounded.preprocess", lambda *_, **__: started.append(_))
+    read = task._read
+    monkeypatch.setattr(task, "_read", lambda *about: started.append(read(*about)) or started[-1])
+    with small.course.surroundings() as log, run._prepared(small.course, small.name, log, run.Options()) as book:
+        task.rehearse(task.setup(small.course, small.name, book))
+    ((scores, comments),) = started
+    assert scores
+    assert comments
+
+
 def test_a_duplicated_cell_costs_nothing(small) -> None:
     """One press of JupyterLab's button: nbgrader alone gives up on the whole notebook."""
     small.release()

@@ -37,6 +37,10 @@ def work(shared, argument):
 
 def prepare(place):
     (place / "prepared").touch()
+
+def rehearse(shared):
+    open("rehearsed", "w").write(shared)
+    raise ValueError("what goes wrong there is nobody's concern")
 """
 
 
@@ -48,7 +52,8 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pool(shared: Path, **options) -> Pool:
-    return Pool("tasks_of_the_pool:work", str(shared), prepare="tasks_of_the_pool:prepare", **options)
+    ready = {name: f"tasks_of_the_pool:{name}" for name in ("prepare", "rehearse")}
+    return Pool("tasks_of_the_pool:work", str(shared), **ready, **options)
 
 
 def test_each_task_is_answered_once_whatever_others_do(tasks: Path) -> None:
@@ -86,6 +91,7 @@ def test_processes_work_in_parallel_and_in_folders_that_go_with_them(tasks: Path
         places = {done.value for done in workers.run([(str(n), "sleep:0.3") for n in range(2)])}
         places = {done.value for done in workers.run([(str(n), "here") for n in range(40)])}
         assert {Path(place, "prepared").is_file() for place, _ in places} == {True}
+        assert {Path(place, "rehearsed").read_text() for place, _ in places} == {str(tasks)}
     assert not any(Path(place).exists() for place, _ in places)
     for _, process in places:
         with pytest.raises(ProcessLookupError):
