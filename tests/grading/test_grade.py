@@ -397,7 +397,10 @@ def test_a_rehearsal_is_grading_without_a_kernel(small, monkeypatch: pytest.Monk
     monkeypatch.setattr("grading.bounded.Bounded.preprocess", lambda *_, **__: started.append(_))
     read = task._read
     monkeypatch.setattr(task, "_read", lambda *about: started.append(read(*about)) or started[-1])
-    with small.course.surroundings() as log, run._prepared(small.course, small.name, log, run.Options()) as book:
+    with (
+        small.course.surroundings() as log,
+        run._prepared(small.course, small.name, log, run.Options()) as book,
+    ):
         task.rehearse(task.setup(small.course, small.name, book))
     ((scores, comments),) = started
     assert scores
