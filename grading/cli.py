@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         type=_at_least_one,
         default=0,
         metavar="N",
-        help="so many at a time (default: three for each core, or as many as memory allows)",
+        help="so many at a time (default: two for each core, or as many as memory allows)",
     )
     verb.add_argument(
         "--scheduler",

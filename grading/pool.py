@@ -268,12 +268,12 @@ def cores() -> int:
 def at_once(mib: int) -> int:
     """How many tasks to do at a time that wait as often as they compute, and may take so many MiB each.
 
-    Three for each core, where there is memory for them; one in any case.
+    Two for each core, where there is memory for them; one in any case.
 
-    >>> at_once(1) == 3 * cores(), at_once(1 << 40) == cores()
+    >>> at_once(1) == 2 * cores(), at_once(1 << 40) == cores()
     (True, True)
     """
-    return max(cores(), min(3 * cores(), _available_mib() // mib))
+    return max(cores(), min(2 * cores(), _available_mib() // mib))
 
 
 def _available_mib() -> int:

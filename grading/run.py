@@ -64,7 +64,7 @@ class Options:
     """How to grade.
 
     Args:
-        jobs: so many submissions at a time; 0 for three on each core of this machine, memory allowing.
+        jobs: so many submissions at a time; 0 for two on each core of this machine, memory allowing.
         scheduler: the address of a Dask cluster that does the work, or ``local`` for one on this machine.
         question: grade this question anew in all submissions, and leave the marks of all others.
         again: grade also what is unchanged.
