@@ -206,6 +206,10 @@ class Course:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
+#: What to do about a name that :func:`is_name` refuses.
+NAME_RULE = "use letters, digits, dots, hyphens, underscores or @"
+
+
 def is_name(text: str) -> bool:
     """Whether a student's or an assignment's name can be a folder and part of nbgrader's patterns.
 

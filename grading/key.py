@@ -16,7 +16,7 @@ import numpy as np
 from cnnlib.exercises import Assignment, Question, Sheet, Work, sheets
 from cnnlib.exercises.sheet import normalised
 from cnnlib.exercises.tasks import TaskError
-from grading.course import Course, is_name
+from grading.course import NAME_RULE, Course, is_name
 from grading.errors import GradingError
 from grading.feedback import filled, markdown
 
@@ -77,9 +77,7 @@ def write(course: Course, student: str, wanted: Sequence[str] = ()) -> list[Path
         GradingError: the name can be no student id, or an assignment gives everybody the same.
     """
     if not is_name(student):
-        raise GradingError(
-            f"{student!r} can be no student id: use letters, digits, dots, hyphens, underscores or @"
-        )
+        raise GradingError(f"{student!r} can be no student id: {NAME_RULE}")
     names = [course.find(name) for name in wanted] or course.assignments()
     files = []
     for name in names:

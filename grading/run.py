@@ -36,7 +36,7 @@ from grading import (
     state,
     task,
 )
-from grading.course import ROOT, Course, is_name
+from grading.course import NAME_RULE, ROOT, Course, is_name
 from grading.errors import GradingError, printable
 
 #: The modules that decide what a submission gets.
@@ -257,9 +257,7 @@ def _grade(
     started = time.monotonic()
     nameless = [student for student in marks if not is_name(student)]
     for student in nameless:
-        reason = (
-            "the folder's name can be no student id; use letters, digits, dots, hyphens, underscores or @"
-        )
+        reason = f"the folder's name can be no student id; {NAME_RULE}"
         outcome.problems[student] = reason
         state.note(course.stamp(assignment, student), "", problem=reason)
         say(f"{student}  NOT GRADED: {reason}")
