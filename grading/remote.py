@@ -654,6 +654,51 @@ _student: Student | None = None
 _before: dict[str, Any] = {}
 
 
+class NoAnswer(Exception):
+    """What a test asks for cannot be read."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def examine(
+    source: str, names: list[str], quoted: list[str], common: list[str], variables: dict[str, str]
+) -> None:
+    """Run a test as a cell of its own, with the answers it asks for.
+
+    Args:
+        source: the test.
+        names: what it speaks of; see :func:`wanted`.
+        quoted: what it names in quotation marks.
+        common: cells of the course's own to run before it; what they define is nobody's to replace.
+        variables: for the environment; for tests alone to see.
+    """
+    # All in one request: each costs as much as a short test.
+    os.environ.update(variables)
+    for cell in common:
+        learn(cell)
+    try:
+        begin(names, quoted)
+    except Exception as error:
+        said = f"the answers that this test asks for cannot be read: {str(error)[:300]}"
+        raise NoAnswer(said) from None
+    shell = _shell()
+    try:
+        shell._last_traceback = None
+        done = shell.run_cell(source, store_history=True)
+    finally:
+        end()
+    # An error that could not even be shown is one all the same.
+    if not done.success and shell._last_traceback is None:
+        raise RuntimeError("the test ended in an error that cannot be shown")
+
+
+def _shell() -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    return InteractiveShell.instance()
+
+
 def begin(names: list[str], quoted: list[str]) -> None:
     """Before a test: bring what it speaks of from the student's kernel into the examiner's."""
     global _student, _before  # noqa: PLW0603  # one conversation at a time
@@ -679,16 +724,11 @@ def end() -> None:
         _student = None
 
 
-def surround(variables: dict[str, str]) -> None:
-    """Set environment variables, for tests alone to see."""
-    os.environ.update(variables)
-
-
 def learn(source: str) -> None:
     """Run a locked cell that is no test: what it defines is the course's own, and nobody's to replace."""
     namespace = sys.modules["__main__"].__dict__
     before = dict(namespace)  # answers are among it
-    namespace["get_ipython"]().run_cell(source, silent=True)
+    _shell().run_cell(source, silent=True)
     _trusted.update(
         n for n, v in namespace.items() if before.get(n, before) is not v and not n.startswith("_")
     )

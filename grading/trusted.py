@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_core.utils import run_sync
@@ -53,6 +55,8 @@ class TrustedExecute(Bounded):
     _beginning: asyncio.Task[Examiner] | None = None
     _apart = True
     _sources: dict[str, tuple[str, str]] | None = None
+    #: The course's own cells so far; what they define is nobody's to replace.
+    _common: list[str]
 
     def preprocess(
         self, nb: NotebookNode, resources: Any = None, **options: Any
@@ -60,7 +64,7 @@ class TrustedExecute(Bounded):
         """Execute a notebook with an examiner beside it."""
         self._apart = Sandbox(config=self.config).trusted
         self._sources = _sources(resources, OverwriteCells(config=self.config).missing_cell_notification)
-        self._common: list[str] = []
+        self._common = []
         try:
             return super().preprocess(nb, resources, **options)
         finally:
@@ -100,7 +104,7 @@ class TrustedExecute(Bounded):
     start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
     async def _begin(self) -> Examiner:
-        """A new examiner, who knows the course's own cells so far."""
+        """A new examiner."""
         examiner = Examiner(
             kernel_name=self.kernel_name,
             kernel_manager_class=self.kernel_manager_class,
@@ -121,9 +125,7 @@ class TrustedExecute(Bounded):
         self._examiner = examiner
         await examiner.async_start_new_kernel()
         await examiner.async_start_new_kernel_client()
-        await _silently(examiner, _remote("surround", {CLASS: json.dumps(list(self.classmates))}))
-        for source in self._common:
-            await examiner.learn(source)
+        examiner.variables = {CLASS: json.dumps(list(self.classmates))}
         return examiner
 
     async def _ready(self) -> Examiner:
@@ -144,7 +146,6 @@ class TrustedExecute(Bounded):
             return tell(cell, "NoTest", "this cell is not one of the assignment's own tests; it was not run")
         done = await super().async_execute_cell(cell, cell_index, *more, **options)
         if self._apart and self._is_own(cell):
-            await (await self._ready()).learn(cell.source)
             self._common.append(cell.source)
         return done
 
@@ -159,24 +160,11 @@ class TrustedExecute(Bounded):
     async def _examined(self, cell: NotebookNode, index: int) -> bool:
         """Run a test; tell whether somebody else killed one of the two kernels."""
         examiner = await self._ready()
-        names, quoted = remote.wanted(cell.source)
         seconds = min(float(self.timeout or 60), self.left())
         examiner.most_seconds = seconds
         async with Switchboard(self, examiner, seconds, self.call_seconds) as board:
             serving = await self._serve()
-            begun = await _silently(
-                examiner, _remote("begin", sorted(names), sorted(quoted | {STUDENT_ID})), board.seconds
-            )
-            if begun.get("status") == "ok":
-                healthy = await examiner.test(cell, index)
-            else:
-                cell.outputs = []
-                said = str(begun.get("evalue") or "the examiner has ended over them")[:300]
-                tell(cell, "NoAnswer", f"the answers that this test asks for cannot be read: {said}")
-                healthy = begun.get("status") == "error"
-            if healthy:
-                ended = await _silently(examiner, _remote("end"), 5)
-                healthy = ended.get("status") == "ok"
+            healthy = await examiner.test(cell, index, self._common)
             alive = await self._served(serving) and not board.killed
         disturbed = (not healthy and killed(examiner.km)) or (
             not alive and not board.killed and killed(self.km)
@@ -213,28 +201,40 @@ class Examiner(Bounded):
 
     #: What a test may take.
     most_seconds = 60.0
+    #: What its first test finds in the environment.
+    variables: Mapping[str, str] = MappingProxyType({})
+    _known = 0
     _status: str | None = None
 
-    async def learn(self, source: str) -> None:
-        """Run one of the course's own cells; what it defines is nobody's to replace."""
-        await _silently(self, _remote("learn", source))
-
-    async def test(self, cell: NotebookNode, index: int) -> bool:
+    async def test(self, cell: NotebookNode, index: int, common: Sequence[str]) -> bool:
         """Run a test, and tell whether the examiner is fit for the next.
 
-        For nbgrader a test without an error is right, so that whatever keeps it from ending well must be one.
+        ``common`` are the course's own cells that came before it. For nbgrader a test without an error is
+        right, so that whatever keeps it from ending well must be one.
         """
         self._printed, self._status = 0, None
         self.nb.cells = [cell]
+        source, cell.source = cell.source, self._request(cell.source, common)
         try:
-            await NotebookClient.async_execute_cell(self, cell, 0, execution_count=index + 1)
+            await NotebookClient.async_execute_cell(
+                self, cell, 0, execution_count=index + 1, store_history=False
+            )
         except Exception as error:
             tell(cell, "ExaminerEnded", f"the test could not be finished: {why(self.km, error)}")
             return False
+        finally:
+            cell.source = source
         if self._status != "ok" and not any(output.output_type == "error" for output in cell.outputs):
             tell(cell, "ExaminerEnded", f"the test could not be finished ({self._status})")
             return False
         return True
+
+    def _request(self, source: str, common: Sequence[str]) -> str:
+        """What has the examiner run a test, and what it does not know yet."""
+        names, quoted = remote.wanted(source)
+        new, self._known = list(common[self._known :]), len(common)
+        variables, self.variables = dict(self.variables), {}
+        return _remote("examine", source, sorted(names), sorted(quoted | {STUDENT_ID}), new, variables)
 
     def on_cell_executed(self, **about: Any) -> None:
         """Keep how it ended."""
