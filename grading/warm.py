@@ -16,16 +16,20 @@ import gc
 import importlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 import types
 from pathlib import Path
 from typing import Any, ClassVar
+
+from traitlets.config.loader import Config, DeferredConfigString
 
 from grading import processor, sandbox
 from grading.errors import SandboxError
@@ -177,12 +181,40 @@ def _become(request: dict[str, Any], connection: socket.socket, guard: socket.so
         os._exit(1)
 
 
+#: A setting on a command line.
+_SETTING = re.compile(r"--(\w+)\.(\w+)=(.*)", re.DOTALL)
+
+
+def _begin() -> None:
+    """Begin a kernel as far as all are alike: to read a command line and settings is a third of its start."""
+    from ipykernel.kernelapp import IPKernelApp
+    from IPython.core.application import BaseIPythonApplication
+
+    whole = BaseIPythonApplication.initialize
+    # A history on disk, with a thread of its own, is for people who come back.
+    line = ["-f", f"{sandbox.RUN}/me/kernel.json", "--HistoryManager.enabled=False"]
+    whole(IPKernelApp.instance(), line)
+
+    def initialize(self: BaseIPythonApplication, arguments: list[str]) -> None:
+        """Read the rest of the command line."""
+        settings = [_SETTING.fullmatch(argument) for argument in arguments]
+        if None in settings:
+            whole(self, [*line, *arguments])
+            return
+        more = Config()
+        for setting in settings:
+            section, name, value = setting.groups()  # type: ignore[union-attr]
+            more[section][name] = DeferredConfigString(value)
+        self.update_config(more)
+
+    BaseIPythonApplication.initialize = initialize  # type: ignore[method-assign, assignment]
+
+
 def _kernel(arguments: list[str]) -> Any:
     from ipykernel.kernelapp import IPKernelApp
 
     app = IPKernelApp.instance()
-    # A history on disk, with a thread of its own, is for people who come back.
-    app.initialize(["-f", f"{sandbox.RUN}/me/kernel.json", "--HistoryManager.enabled=False", *arguments])
+    app.initialize(arguments)
     del app.shell._sys_modules_keys  # type: ignore[union-attr]  # what _Modest has left of it; ``%reset`` does without
     return app
 
@@ -254,10 +286,39 @@ def warm(modules: list[str]) -> None:
         VerboseTB(theme_name="nocolor").text(type(error), error, error.__traceback__)
     for name in ("ipykernel.ipkernel", "IPython.core.shellapp"):
         vars(sys.modules[name])["sys"] = _Modest("sys")
+    _begin()
     # What is here already is no garbage: a kernel that looked for some would copy the memory it looks at.
     gc.collect()
     gc.freeze()
     _gather()
+
+
+def _answer_directly() -> None:
+    """Have kernels read requests where they run cells, as they did before there were subshells.
+
+    Nobody opens one here; the thread that would tell which a request is for takes a sixth of a short cell's
+    time.
+    """
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.kernelapp import IPKernelApp
+
+    whole = IPKernelApp.init_control
+
+    def init_control(self: IPKernelApp, context: Any) -> None:
+        whole(self, context)
+        self.shell_channel_thread = _NoThread()
+
+    setattr(IPKernelApp, "init_control", init_control)  # noqa: B010
+    setattr(IPythonKernel, "_supports_kernel_subshells", False)  # noqa: B010  # a property otherwise
+
+
+class _NoThread:
+    """Stands where a kernel looks for the thread that reads requests, and tells it which one runs cells."""
+
+    parent_thread = threading.main_thread()
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class _Modest(types.ModuleType):
@@ -294,6 +355,7 @@ def main() -> None:
     warm(sys.argv[3:])
     _shorten()
     _flush_what_is_there()
+    _answer_directly()
     os.write(1, b"ready\n")
     serve(listener, life)
 
