@@ -188,24 +188,28 @@ _SETTING = re.compile(r"--(\w+)\.(\w+)=(.*)", re.DOTALL)
 def _begin() -> None:
     """Begin a kernel as far as all are alike: to read a command line and settings is a third of its start."""
     from ipykernel.kernelapp import IPKernelApp
+    from ipykernel.zmqshell import ZMQInteractiveShell
     from IPython.core.application import BaseIPythonApplication
 
     whole = BaseIPythonApplication.initialize
     # A history on disk, with a thread of its own, is for people who come back.
     line = ["-f", f"{sandbox.RUN}/me/kernel.json", "--HistoryManager.enabled=False"]
-    whole(IPKernelApp.instance(), line)
+    app = IPKernelApp.instance()
+    whole(app, line)
+    shell = ZMQInteractiveShell.instance(parent=app, profile_dir=app.profile_dir)
+    for name in app.default_extensions:
+        shell.extension_manager.load_extension(name)  # type: ignore[union-attr]
+    shell.run_cell("None", silent=True)
 
     def initialize(self: BaseIPythonApplication, arguments: list[str]) -> None:
         """Read the rest of the command line."""
         settings = [_SETTING.fullmatch(argument) for argument in arguments]
-        if None in settings:
+        if any(setting is None or setting[1] != "IPKernelApp" for setting in settings):
+            ZMQInteractiveShell.clear_instance()  # it may be meant
             whole(self, [*line, *arguments])
             return
-        more = Config()
-        for setting in settings:
-            section, name, value = setting.groups()  # type: ignore[union-attr]
-            more[section][name] = DeferredConfigString(value)
-        self.update_config(more)
+        more = {name: DeferredConfigString(value) for _, name, value in (s.groups() for s in settings if s)}
+        self.update_config(Config(IPKernelApp=more))
 
     BaseIPythonApplication.initialize = initialize  # type: ignore[method-assign, assignment]
 
@@ -215,6 +219,7 @@ def _kernel(arguments: list[str]) -> Any:
 
     app = IPKernelApp.instance()
     app.initialize(arguments)
+    app.shell.parent = app.shell.kernel = app.kernel  # type: ignore[union-attr]
     del app.shell._sys_modules_keys  # type: ignore[union-attr]  # what _Modest has left of it; ``%reset`` does without
     return app
 
