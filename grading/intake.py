@@ -805,5 +805,4 @@ def _plain_cell(cell: _Cell, identity: str, taken: Mapping[str, int]) -> Noteboo
 
 
 def _written(notebook: NotebookNode) -> bytes:
-    text: str = nbformat.v4.writes(notebook) + "\n"
-    return text.encode()
+    return json.dumps(notebook, ensure_ascii=False, sort_keys=True).encode()

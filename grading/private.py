@@ -11,6 +11,7 @@ stays the same.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 import sqlite3
@@ -21,7 +22,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jupyter_client.session
 import nbgrader.nbgraderformat.common
+from nbformat import NotebookNode
+from nbformat.v4 import nbbase
 from nbgrader.api import Comment, Course, Grade, Gradebook, SourceCell
 from sqlalchemy import Engine, create_engine, select
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
@@ -146,14 +150,19 @@ def course(structure: bytes, assignment: str, student: str) -> Iterator[str]:
     engine.pool = StaticPool.recreate(engine.pool)  # type: ignore[arg-type]
     with contextlib.closing(engine.raw_connection()) as raw:
         begun.memory.backup(raw.driver_connection)  # type: ignore[arg-type]
-    patched: Any = Gradebook
-    opened, jsonschema = patched.__init__, _common.jsonschema
-    patched.__init__ = functools.partialmethod(_open, opened, begun)
-    _common.jsonschema = SimpleNamespace(**vars(jsonschema) | {"validate": _remembering(jsonschema.validate)})
-    try:
+    jsonschema = vars(_common.jsonschema)
+    remembering = SimpleNamespace(**jsonschema | {"validate": _remembering(jsonschema["validate"])})
+    with contextlib.ExitStack() as undo:
+        for owner, name, quick in (
+            (Gradebook, "__init__", functools.partialmethod(_open, Gradebook.__init__, begun)),
+            (_common, "jsonschema", remembering),
+            (nbbase, "validate", functools.partial(_validate, nbbase.validate)),
+            (NotebookNode, "__deepcopy__", _copied),
+            (jupyter_client.session, "extract_dates", lambda header: header),  # nobody asks when
+        ):
+            undo.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, quick)
         yield URL
-    finally:
-        patched.__init__, _common.jsonschema = opened, jsonschema
 
 
 def _open(
@@ -177,8 +186,8 @@ def _open(
     self.course_id, self.authenticator = course_id, authenticator
 
 
-#: Metadata that nbgrader has found valid, as JSON; so many different pieces are remembered.
-_valid: set[str] = set()
+#: Metadata that nbgrader has found valid, as JSON, and forms of outputs; so many are remembered.
+_valid: set[Any] = set()
 _MOST_VALID = 10_000
 
 
@@ -193,3 +202,44 @@ def _remembering(validate: Any) -> Any:
                 _valid.add(known)
 
     return remembered
+
+
+def _validate(validate: Any, node: Any, ref: str | None = None) -> None:
+    """What nbformat does with each output; the form of one that was valid once is valid."""
+    form = (ref, _form(node))
+    if ref is None or form not in _valid:
+        validate(node, ref)
+        if len(_valid) < _MOST_VALID:
+            _valid.add(form)
+
+
+def _form(value: Any) -> Any:
+    """What nbformat's schema looks at: of text, that it is text."""
+    if type(value) is str:
+        return ""
+    if isinstance(value, dict):
+        return frozenset((key, _form(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return (list, frozenset(map(_form, value)))
+    return (type(value), value)
+
+
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+
+
+def _copied(node: NotebookNode, _: Any = None) -> NotebookNode:
+    """What ``copy.deepcopy`` makes of a part of a notebook, which is a tree."""
+    new = type(node)()
+    for name, value in node.items():
+        dict.__setitem__(new, name, _copy_of(value))
+    return new
+
+
+def _copy_of(value: Any) -> Any:
+    if type(value) in _LEAVES:
+        return value
+    if type(value) is NotebookNode:
+        return _copied(value)
+    if type(value) is list:
+        return [_copy_of(each) for each in value]
+    return copy.deepcopy(value)
