@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import queue
 import signal
 import sys
 import time
@@ -21,15 +22,17 @@ from nbgrader.utils import is_grade
 from traitlets import Float, Integer, Unicode
 
 from cnnlib.exercises.sheet import VARIABLES
+from grading import processor
 from grading.config import KERNEL, Sandbox, refusal
 from grading.errors import SandboxError
+from grading.limits import PATIENCE
 
 #: What a cell sends that counts as printed, or is shown; all else but the kernel's state is dropped.
 _SHOWN = ("stream", "display_data", "execute_result", "error", "update_display_data", "clear_output")
 #: Where kernels find whose notebook they run.
 STUDENT = VARIABLES[0]
-#: Less time than this is no time for a cell.
-LEAST = 0.5
+#: Less time than this is no time for a cell, and not worth adding to one's.
+LEAST, WORTH = 0.5, 0.05
 
 
 class Bounded(Execute):
@@ -40,14 +43,19 @@ class Bounded(Execute):
         config=True
     )
     student = Unicode("", help="Whose submission it is, where nbgrader knows another name.").tag(config=True)
-    seconds = Float(600, help="The most that a whole submission may take, in seconds.").tag(config=True)
+    seconds = Float(
+        600,
+        help="The most that a whole submission may take, in seconds, without what it waits for processors.",
+    ).tag(config=True)
 
     # A submission's own tag would keep a test from running, and what did not run is right for nbgrader.
     skip_cells_with_tag = Unicode("")
 
     _printed = 0
     _restarts = 0
-    _until = float("inf")
+    _until = _last = float("inf")
+    #: A kernel, and how many seconds of those in which it waited were added to its limits.
+    _owing: tuple[Any, float] = (None, 0.0)
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
@@ -96,7 +104,48 @@ class Bounded(Execute):
 
     def left(self) -> float:
         """How many seconds of the whole submission's are left."""
-        return self._until - time.monotonic()
+        left = self._until - time.monotonic()
+        return left if left >= LEAST else left + self.owed()
+
+    def owed(self) -> float:
+        """Seconds to add to limits, once: those in which the kernel could have run, and others did.
+
+        A limit by the clock is for what a submission does by itself. What its neighbours leave to it is not
+        its doing.
+        """
+        kernel, given = self._owing
+        if kernel is not self.km:
+            kernel, given = self.km, 0.0
+        process = getattr(getattr(kernel, "provisioner", None), "pid", None)
+        waited = processor.waited(process) if process else 0.0
+        more = min(waited - given, self._last - time.monotonic())
+        if more < WORTH:
+            return 0.0
+        self._owing = kernel, given + more
+        self._until = min(self._until + more, self._last)
+        return more
+
+    async def _async_handle_timeout(
+        self, timeout: int, cell: NotebookNode | None = None
+    ) -> dict[str, Any] | None:
+        """Give a cell the time in which others had the processors; only then is it late."""
+        while (more := self.owed()) > 0:
+            if (reply := await self._reply(more)) is not None:
+                return reply
+        late: dict[str, Any] | None = await super()._async_handle_timeout(timeout, cell)
+        return late
+
+    async def _reply(self, seconds: float) -> dict[str, Any] | None:
+        """The answer of the kernel, if it comes within so many seconds."""
+        assert self.kc is not None
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                reply: dict[str, Any] = await self.kc.shell_channel.get_msg(timeout=min(left, 1))
+                if reply["msg_type"] == "execute_reply":
+                    return reply
+            await self._async_check_alive()
+        return None
 
     def _out_of_time(self, cell: NotebookNode) -> NotebookNode:
         cell.outputs = []
@@ -150,6 +199,7 @@ class Bounded(Execute):
         self._tried: set[int] = set()
         self._restarts = 0
         self._until = time.monotonic() + self.seconds
+        self._last = self._until + (PATIENCE - 1) * self.seconds
         known = (arguments[0] if arguments else options.get("resources")) or {}
         with _called(self.student or known.get("nbgrader", {}).get("student", "")):
             result: tuple[NotebookNode, dict[str, Any]] = super().preprocess(nb, *arguments, **options)

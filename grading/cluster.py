@@ -42,12 +42,11 @@ class Cluster:
     Args:
         address: the scheduler's address, or :data:`LOCAL`.
         setup: what all submissions share.
-        jobs: workers to start where ``address`` is :data:`LOCAL`; 0 for one a core.
-        seconds: the most that one submission may take.
+        jobs: workers to start where ``address`` is :data:`LOCAL`.
     """
 
-    def __init__(self, address: str, setup: task.Setup, jobs: int = 0, seconds: float = 660) -> None:
-        self._address, self._setup, self._jobs, self._seconds = address, setup, jobs, seconds
+    def __init__(self, address: str, setup: task.Setup, jobs: int = 1) -> None:
+        self._address, self._setup, self._jobs = address, setup, jobs
         self._stack = contextlib.ExitStack()
         self.plugin = Grader(setup)
 
@@ -58,7 +57,7 @@ class Cluster:
             if self._address == LOCAL:
                 place = stack.enter_context(
                     LocalCluster(
-                        n_workers=self._jobs or pool.cores(),
+                        n_workers=self._jobs,
                         threads_per_worker=1,  # nbgrader changes the folder and the environment it is in
                         dashboard_address=None,
                         local_directory=stack.enter_context(places.temporary(_disk())),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: A submission may take so many times its seconds by the clock, where others have the processors.
+PATIENCE = 4
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -203,3 +203,16 @@ def _share(folder: Path) -> float:
     except (OSError, ValueError):
         return 1.0
     return ran / (ran + waited) if ran + waited else 1.0
+
+
+def waited(process: int) -> float:
+    """How long a process was ready to run while others had the processors, in seconds since it began.
+
+    The thread counts that waited longest, and nothing that the process has started. Where the system does
+    not tell (``schedstat``), nobody ever waited.
+    """
+    longest = 0.0
+    for thread in Path(f"/proc/{process}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            longest = max(longest, int(thread.read_text().split()[1]) / 1e9)
+    return longest

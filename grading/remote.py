@@ -679,9 +679,9 @@ def examine(
         learn(cell)
     try:
         begin(names, quoted)
-    except Exception as error:
-        said = f"the answers that this test asks for cannot be read: {str(error)[:300]}"
-        raise NoAnswer(said) from None
+    except (Exception, KeyboardInterrupt) as error:
+        why = "it took too long" if isinstance(error, KeyboardInterrupt) else str(error)[:300]
+        raise NoAnswer(f"the answers that this test asks for cannot be read: {why}") from None
     shell = _shell()
     try:
         shell._last_traceback = None

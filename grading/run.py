@@ -38,6 +38,7 @@ from grading import (
 )
 from grading.course import NAME_RULE, ROOT, Course, is_name
 from grading.errors import GradingError, printable
+from grading.limits import PATIENCE
 
 #: The modules that decide what a submission gets.
 _DECIDING = (
@@ -303,31 +304,32 @@ def _hands(course: Course, setup: task.Setup, options: Options, number: int) -> 
         for student in students:
             yield student, job(course, setup.assignment, student, warm())
 
-    seconds = float(course.config.Bounded.get("seconds", 600)) + 60
+    each = config.Sandbox(config=course.config).memory_mib
+    processes = min(options.jobs or pool.at_once(each), number)
     if options.scheduler:
         from grading import cluster
 
-        with cluster.Cluster(options.scheduler, setup, options.jobs, seconds) as remote:
+        with cluster.Cluster(options.scheduler, setup, processes) as remote:
             yield lambda students: remote.run(jobs(students))
         return
-    with _scratch() as place:
-        each = config.Sandbox(config=course.config).memory_mib
-        processes = min(options.jobs or pool.at_once(each), number)
-        with pool.Pool(
+    with (
+        _scratch() as place,
+        pool.Pool(
             TASK,
             setup,
             prepare=PREPARE,
             rehearse=REHEARSE,
             processes=processes,
-            seconds=seconds,
+            seconds=PATIENCE * float(course.config.Bounded.get("seconds", 600)) + 60,
             place=place,
-        ) as workers:
-            with ThreadPoolExecutor(1) as beside:  # the warm start and the workers get ready at the same time
-                warm = beside.submit(_warm, course, setup)
-                workers.start()
-                warm.result()
-            # Asked for each time: it is started anew where it was killed.
-            yield lambda students: workers.run(jobs(students, lambda: _warm(course, setup)))
+        ) as workers,
+    ):
+        with ThreadPoolExecutor(1) as beside:  # the warm start and the workers get ready at the same time
+            warm = beside.submit(_warm, course, setup)
+            workers.start()
+            warm.result()
+        # Asked for each time: it is started anew where it was killed.
+        yield lambda students: workers.run(jobs(students, lambda: _warm(course, setup)))
 
 
 def _warm(course: Course, setup: task.Setup) -> str:

@@ -184,7 +184,11 @@ class TrustedExecute(Bounded):
     async def _served(self, serving: str) -> bool:
         """Whether the student's kernel is back from answering."""
         until = time.monotonic() + 5
-        while time.monotonic() < until:
+        while True:
+            if time.monotonic() > until:
+                until += self.owed()
+                if time.monotonic() > until:
+                    return False
             try:
                 reply = await self.kc.shell_channel.get_msg(timeout=0.5)
             except Exception:  # nothing yet, or nothing that can be read
@@ -193,7 +197,6 @@ class TrustedExecute(Bounded):
                 continue
             if reply["parent_header"].get("msg_id") == serving:
                 return True
-        return False
 
 
 class Examiner(Bounded):
@@ -201,6 +204,8 @@ class Examiner(Bounded):
 
     #: What a test may take.
     most_seconds = 60.0
+    #: What was added to the student's limits since the test began.
+    lent = 0.0
     #: What its first test finds in the environment.
     variables: Mapping[str, str] = MappingProxyType({})
     _known = 0
@@ -212,7 +217,7 @@ class Examiner(Bounded):
         ``common`` are the course's own cells that came before it. For nbgrader a test without an error is
         right, so that whatever keeps it from ending well must be one.
         """
-        self._printed, self._status = 0, None
+        self._printed, self._status, self.lent = 0, None, 0.0
         self.nb.cells = [cell]
         source, cell.source = cell.source, self._request(cell.source, common)
         try:
@@ -243,6 +248,11 @@ class Examiner(Bounded):
 
     def _get_timeout(self, cell: NotebookNode | None) -> float | None:
         return max(LEAST, self.most_seconds)
+
+    def owed(self) -> float:
+        """What it has waited for processors, and what it has waited for a student who did."""
+        lent, self.lent = self.lent, 0.0
+        return super().owed() + lent
 
 
 def _sources(resources: Any, notification: str) -> dict[str, tuple[str, str]] | None:
@@ -320,8 +330,20 @@ class Switchboard:
             if self._ends["student"].done():
                 self._ends["student"].result()[1].close()
 
+    def _left(self) -> float:
+        """How many seconds the next answer may take."""
+        left = self._until - time.monotonic()
+        return min(self._call, left if left > self._call else left + self._more())
+
+    def _more(self) -> float:
+        """How many seconds more there are, since the student's kernel waited for a processor."""
+        more = float(self._student.owed())
+        self._until += more
+        self._examiner.lent += more
+        return more
+
     async def _answer(self, question: bytes) -> bytes:
-        left = min(self._call, self._until - time.monotonic())
+        left = self._left()
         if self._gone:
             return _ended()
         if left <= 0:
@@ -332,6 +354,8 @@ class Switchboard:
             await writer.drain()
             receiving = asyncio.ensure_future(_receive(reader))
             done, _ = await asyncio.wait([receiving], timeout=left)
+            while not done and (more := self._more()) > 0:
+                done, _ = await asyncio.wait([receiving], timeout=more)
             for _ in range(2):  # an interrupt; a second one for what catches the first
                 if done:
                     break

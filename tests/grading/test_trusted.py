@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -311,6 +312,46 @@ def test_a_whole_notebook_ends_in_time() -> None:
     assert time.monotonic() - started < 25
     assert marks(nb) == [2, 0]
     assert "used up the 6 seconds" in said(nb.cells[4])
+
+
+@pytest.fixture
+def _crowd() -> Iterator[None]:
+    """Have kernels share one processor with three programs that compute without end."""
+    mine = os.sched_getaffinity(0)
+    busy = [sys.executable, "-c", "while True: pass"]
+    os.sched_setaffinity(0, {min(mine)})
+    programs = [subprocess.Popen(busy, start_new_session=True) for _ in range(3)]
+    os.sched_setaffinity(0, mine)
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+HERE = "import os, time\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+COMPUTE = "begun = time.process_time()\nwhile time.process_time() - begun < 1.5: pass"
+
+
+@pytest.mark.usefixtures("_crowd")
+def test_what_neighbours_take_is_not_counted() -> None:
+    if not Path("/proc/self/schedstat").exists():
+        pytest.skip("this system does not tell how long a process waits for a processor")
+    slow = "def slow():\n    " + COMPUTE.replace("\n", "\n    ") + "\n    return 1"
+    nb = run(
+        HERE,
+        f"{COMPUTE}\nanswer = 1",
+        slow,
+        test("assert answer == 1"),
+        test("assert slow() == 1"),
+        "time.sleep(20)\nlate = 1",
+        test("assert late == 1"),
+        timeout=3,
+        TrustedExecute={"call_seconds": 2},
+        Bounded={"seconds": 30},
+    )
+    assert marks(nb) == [2, 2, 0]
 
 
 def test_a_tag_does_not_keep_a_test_from_running() -> None:
