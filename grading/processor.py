@@ -8,6 +8,7 @@ and for most ordinary users, :class:`Ledger` keeps books by looking at the proce
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
 import uuid
@@ -203,6 +204,17 @@ def _share(folder: Path) -> float:
     except (OSError, ValueError):
         return 1.0
     return ran / (ran + waited) if ran + waited else 1.0
+
+
+def settle() -> None:
+    """Take all that is here for no garbage, and look for garbage less often, in this process and its forks.
+
+    Notebooks and models are many small things, most of which live to the end. A fork that looked through
+    what it shares with others would copy it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def waited(process: int) -> float:

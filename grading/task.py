@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
-import gc
 import json
 import logging
 import os
@@ -36,7 +35,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
-from grading import intake, places, private, rows
+from grading import intake, places, private, processor, rows
 from grading.config import BOUNDED, KERNEL, TRUSTED
 from grading.course import UNWANTED, Course, environment, is_name
 from grading.errors import printable
@@ -231,9 +230,7 @@ def surround(place: Path) -> None:
     os.environ.update(environment(place / "home"))
     os.chdir(place)
     warnings.simplefilter("ignore")  # deprecations inside nbgrader, which are not ours to mend
-    gc.collect()
-    gc.freeze()  # what was imported is no garbage, and need not be looked through again and again
-    gc.set_threshold(20_000, 20, 50)  # notebooks are many small things, most of which live to the end
+    processor.settle()
 
 
 def rehearse(setup: Setup) -> None:

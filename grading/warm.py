@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
+import functools
 import importlib
 import json
 import os
@@ -292,10 +292,36 @@ def warm(modules: list[str]) -> None:
     for name in ("ipykernel.ipkernel", "IPython.core.shellapp"):
         vars(sys.modules[name])["sys"] = _Modest("sys")
     _begin()
-    # What is here already is no garbage: a kernel that looked for some would copy the memory it looks at.
-    gc.collect()
-    gc.freeze()
+    processor.settle()
     _gather()
+
+
+def _transform_once() -> None:
+    """Spare kernels the second of two looks at each cell: they transform it to see whether it awaits."""
+    from ipykernel.ipkernel import IPythonKernel
+    from ipykernel.zmqshell import ZMQInteractiveShell
+
+    execute, transform = IPythonKernel.do_execute, ZMQInteractiveShell.transform_cell
+    # None when a request has come; then its text, and what came of it, until that is asked for again.
+    asked: list[tuple[str, str] | None] = []
+
+    @functools.wraps(execute)
+    def do_execute(*arguments: Any, **options: Any) -> Any:
+        asked[:] = [None]
+        return execute(*arguments, **options)
+
+    @functools.wraps(transform)
+    def transform_cell(shell: Any, raw_cell: str) -> str:
+        first, last = asked == [None], asked.pop() if asked else None
+        if last is not None and last[0] == raw_cell:
+            return last[1]
+        transformed = str(transform(shell, raw_cell))
+        if first:
+            asked.append((raw_cell, transformed))
+        return transformed
+
+    setattr(IPythonKernel, "do_execute", do_execute)  # noqa: B010
+    setattr(ZMQInteractiveShell, "transform_cell", transform_cell)  # noqa: B010
 
 
 def _answer_directly() -> None:
@@ -361,6 +387,7 @@ def main() -> None:
     _shorten()
     _flush_what_is_there()
     _answer_directly()
+    _transform_once()
     os.write(1, b"ready\n")
     serve(listener, life)
 

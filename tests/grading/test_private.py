@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import sqlalchemy
+from nbformat import from_dict
+from nbformat.v4 import nbbase
 from nbgrader.api import Base, Gradebook, MissingEntry
 
 from grading import private, task
@@ -97,3 +101,67 @@ def test_nbgrader_is_as_it_was_afterwards(structure: bytes, tmp_path: Path) -> N
             file.db.expunge_all()
             assert file.find_source_cell("test", "two", "a").source == "changed"
     assert Gradebook.__init__ is opened
+
+
+VALID = [
+    {"output_type": "stream", "name": "stdout", "text": "a"},
+    {"output_type": "stream", "name": "stderr", "text": ["a\n", "b"]},
+    {"output_type": "error", "ename": "E", "evalue": "", "traceback": []},
+    {"output_type": "error", "ename": "E", "evalue": "", "traceback": ["a", "b"]},
+    {"output_type": "execute_result", "data": {"text/plain": "1"}, "metadata": {}, "execution_count": 1},
+    {"output_type": "execute_result", "data": {}, "metadata": {"a": {"b": 1}}, "execution_count": None},
+    {"output_type": "display_data", "data": {"application/json": {"a": [1, None]}}, "metadata": {}},
+]
+INVALID = [
+    {"output_type": "stream", "name": "stdout"},
+    {"output_type": "stream", "name": "stdout", "text": 1},
+    {"output_type": "stream", "name": "stdout", "text": ["a", 1]},
+    {"output_type": "stream", "name": 1, "text": "a"},
+    {"output_type": "stream", "name": "stdout", "text": "a", "more": "b"},
+    {"output_type": "error", "ename": "E", "evalue": "", "traceback": "a"},
+    {"output_type": "error", "ename": "E", "evalue": None, "traceback": []},
+    {"output_type": "execute_result", "data": {"text/plain": "1"}, "metadata": {}, "execution_count": -1},
+    {"output_type": "execute_result", "data": {"text/plain": "1"}, "metadata": {}, "execution_count": 1.5},
+    {"output_type": "execute_result", "data": {"text/plain": 1}, "metadata": {}, "execution_count": 1},
+    {"output_type": "display_data", "data": {"text/plain": "1"}},
+    {"output_type": "display_data", "data": "1", "metadata": {}},
+]
+
+
+def test_outputs_are_as_valid_as_nbformat_finds_them(structure: bytes) -> None:
+    wanted = [nbbase.validate(from_dict(one), one["output_type"]) is None for one in VALID]
+    assert all(wanted)
+    with private.course(structure, "a", "student"):
+        for one in [*VALID, *VALID]:  # the second time by their form
+            nbbase.validate(from_dict(one), one["output_type"])
+        for one in INVALID:
+            with pytest.raises(nbformat.ValidationError):
+                nbbase.validate(from_dict(one), one["output_type"])
+    for one in INVALID:  # and nbformat says so, too
+        with pytest.raises(nbformat.ValidationError):
+            nbbase.validate(from_dict(one), one["output_type"])
+
+
+def test_copies_of_notebooks_are_those_of_deepcopy(structure: bytes, root: Path) -> None:
+    notebooks = [nbformat.read(file, as_version=4) for file in sorted((root / "exercises").rglob("*.ipynb"))]
+    odd = from_dict({"a": [[{"b": (1, {2})}], None, b"c"], "d": {"e": float("inf"), "f": {}}})
+    odd["plain"] = [{"a": 1}]
+    for node in [*notebooks, odd]:
+        expected = copy.deepcopy(node)
+        with private.course(structure, "a", "student"):
+            made = copy.deepcopy(node)
+        assert made == expected == node
+        assert forms(made) == forms(expected)
+        assert not {id(part) for part in parts(made)} & {id(part) for part in parts(node)}
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """A value's containers that can change."""
+    if isinstance(value, (dict, list)):
+        yield value
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from parts(each)
+
+
+def forms(value: Any) -> list[type]:
+    return [type(part) for part in parts(value)]

@@ -314,6 +314,12 @@ def test_a_whole_notebook_ends_in_time() -> None:
     assert "used up the 6 seconds" in said(nb.cells[4])
 
 
+def test_an_error_that_cannot_be_shown_is_one() -> None:
+    shy = "class Shy(Exception):\n    def __str__(self): raise ValueError\nraise Shy"
+    nb = run("x = 1", test(shy), test("assert x == 1"), test("import sys; sys.exit()"), test("1 +"))
+    assert marks(nb) == [0, 2, 0, 0]
+
+
 @pytest.fixture
 def _crowd() -> Iterator[None]:
     """Have kernels share one processor with three programs that compute without end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -17,7 +18,7 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("sandboxes need Linux", allow_module_level=True)
 
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 
 from grading import config, processor, provisioner, sandbox
 from grading.errors import SandboxError
@@ -43,8 +44,9 @@ class Kernel:
 
     def __init__(self, **options: Any) -> None:
         self.manager = KernelManager(kernel_name=config.KERNEL)
+        options = {"extra_arguments": ["--IPKernelApp.log_level=ERROR"], **options}
         try:
-            self.manager.start_kernel(extra_arguments=["--IPKernelApp.log_level=ERROR"], **options)
+            self.manager.start_kernel(**options)
         except SandboxError:
             self.manager.context.destroy(linger=0)
             raise
@@ -222,6 +224,59 @@ def test_kernels_look_at_no_more_modules_than_they_need(kernel: Callable[..., Ke
     assert started.say("import numpy; numpy.arange(3).sum() == 3") == "np.True_"
 
 
+@pytest.mark.parametrize(
+    ("settings", "level", "shown"),
+    [
+        (["--IPKernelApp.log_level=CRITICAL"], "50", "2"),
+        (["--log-level=CRITICAL"], "50", "2"),
+        (["--InteractiveShell.ast_node_interactivity=all", "--IPKernelApp.log_level=40"], "40", "12"),
+    ],
+)
+def test_a_kernel_that_was_begun_takes_settings(
+    kernel: Callable[..., Kernel], settings: list[str], level: str, shown: str
+) -> None:
+    started = kernel(extra_arguments=settings)
+    assert started.say("1\n2") == shown
+    assert started.say("get_ipython().kernel.parent.log_level") == level
+
+
+def test_a_kernel_that_was_begun_is_one_like_others(kernel: Callable[..., Kernel]) -> None:
+    started = kernel()
+    assert started.say("import asyncio\nawait asyncio.sleep(0.01)\nget_ipython().execution_count") == "2"
+    assert started.say("In[1][:14], _ih[1][:6], __name__, _") == "('import asyncio', 'import', '__main__', 2)"
+    assert started.say("get_ipython().kernel is get_ipython().parent") == "True"
+    # None of the threads that ask each other what is to be done next.
+    names = "sorted(t.name for t in __import__('threading').enumerate() if not t.name.startswith('Thread'))"
+    assert started.say(names) == "['Control', 'Heartbeat', 'IOPub', 'MainThread']"
+    started.say("x = 5\n%store x")
+    assert started.say("del x\n%store -r x\nx") == "5"
+    assert kernel().say("'x' in globals()") == "False"
+
+
+def test_who_awaits_a_kernel_does_not_wait_for_nothing(warm: provisioner.WarmStart) -> None:
+    """A kernel is ready with its first answer, and has ended when the call that ends it returns."""
+
+    async def live() -> tuple[bool, bool]:
+        manager = AsyncKernelManager(kernel_name=config.KERNEL)
+        await manager.start_kernel()
+        client = manager.client()
+        client.start_channels()
+        await client.wait_for_ready(timeout=60)
+        heard = []
+        await client.execute_interactive("print('heard')", output_hook=heard.append, timeout=60)
+        alive, process = await manager.is_alive(), manager.provisioner.process
+        await manager.provisioner.kill()
+        ended = process.returncode == -signal.SIGKILL
+        with pytest.raises(RuntimeError, match="ended before"):
+            await client.wait_for_ready(timeout=60)
+        client.stop_channels()
+        await manager.shutdown_kernel(now=True)
+        assert any(message["content"].get("text") == "heard\n" for message in heard)
+        return alive, ended
+
+    assert asyncio.run(live()) == (True, True)
+
+
 def test_what_is_printed_is_sent_in_order(kernel: Callable[..., Kernel]) -> None:
     source = (
         "import sys, threading\nfor n in range(3):\n    print(n, flush=n == 1); print('e', file=sys.stderr)\n"
@@ -258,7 +313,7 @@ def test_all_ends_with_a_grader_that_is_killed(root: Path) -> None:
         pytest.skip(reason)
     source = (
         "import os, sys, time\nfrom grading import provisioner\n"
-        "from jupyter_client.manager import KernelManager\nprovisioner.register()\n"
+        "from jupyter_client.manager import AsyncKernelManager, KernelManager\nprovisioner.register()\n"
         "with provisioner.WarmStart([]) as w:\n  os.environ['COURSE_WARM'] = w.address\n"
         "  m = KernelManager(kernel_name='course'); m.start_kernel()\n"
         "  c = m.client(); c.start_channels(); c.wait_for_ready(timeout=60)\n"
