@@ -8,6 +8,8 @@ python tests/benchmarks/grading_parts.py memory CLASS ASSIGNMENT JOBS
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import resource
@@ -201,4 +203,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # as the command line does
     main(sys.argv[1:])
