@@ -4,8 +4,9 @@ nbgrader opens the gradebook a dozen times for one submission, each time as if f
 for every table, and SQLAlchemy compiles every query anew. It makes a new submission's rows one by one, asks
 for each cell by itself, and proves for each that its own schema is one. Here a process keeps its database in
 memory, filled anew for each submission, in which that is begun already; it reads what is the submission's at
-once, and remembers the released cells, and which metadata it has found valid. What nbgrader asks and is told
-stays the same.
+once, and remembers the released cells, and which metadata and forms of outputs it has found valid. Notebooks,
+which nbconvert copies ten times, are copied as the trees that they are. What nbgrader asks and is told stays
+the same.
 """
 
 from __future__ import annotations
