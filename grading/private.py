@@ -207,22 +207,29 @@ def _remembering(validate: Any) -> Any:
 
 def _validate(validate: Any, node: Any, ref: str | None = None) -> None:
     """What nbformat does with each output; the form of one that was valid once is valid."""
-    form = (ref, _form(node))
-    if ref is None or form not in _valid:
-        validate(node, ref)
-        if len(_valid) < _MOST_VALID:
-            _valid.add(form)
+    form = _form(node) if ref else None
+    if form is not None and (ref, form) in _valid:
+        return
+    validate(node, ref)
+    if form is not None and len(_valid) < _MOST_VALID:
+        _valid.add((ref, form))
 
 
-def _form(value: Any) -> Any:
-    """What nbformat's schema looks at: of text, that it is text."""
+def _form(value: Any, depth: int = 2) -> Any:
+    """What nbformat's schema looks at: of text, that it is text. None of what is large or deep.
+
+    Submissions send what they like, and forms are kept for as long as the process lives.
+    """
     if type(value) is str:
         return ""
-    if isinstance(value, dict):
-        return frozenset((key, _form(each)) for key, each in value.items())
+    if type(value) in _LEAVES:
+        return (type(value), value)
     if isinstance(value, list):
-        return (list, frozenset(map(_form, value)))
-    return (type(value), value)
+        return list if all(type(each) is str for each in value) else None
+    if not isinstance(value, dict) or depth == 0 or len(value) > 10 or any(len(key) > 99 for key in value):
+        return None
+    form = frozenset((key, _form(each, depth - 1)) for key, each in value.items())
+    return None if any(each is None for _, each in form) else form
 
 
 _LEAVES = frozenset({str, int, float, bool, type(None)})

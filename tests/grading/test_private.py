@@ -131,7 +131,14 @@ INVALID = [
 def test_outputs_are_as_valid_as_nbformat_finds_them(structure: bytes) -> None:
     wanted = [nbbase.validate(from_dict(one), one["output_type"]) is None for one in VALID]
     assert all(wanted)
+    deep: Any = 1
+    for _ in range(450):
+        deep = [deep]
+    large = {"output_type": "display_data", "data": {"application/json": deep}, "metadata": {}}
     with private.course(structure, "a", "student"):
+        kept = len(private._valid)
+        nbbase.validate(large, "display_data")
+        assert len(private._valid) == kept  # a submission does not fill the memory of who grades others
         for one in [*VALID, *VALID]:  # the second time by their form
             nbbase.validate(from_dict(one), one["output_type"])
         for one in INVALID:
